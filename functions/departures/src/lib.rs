@@ -1,0 +1,61 @@
+//! How many flights leave each New York airport in each hour, and how late they are.
+//!
+//! Flights come in the order in which they land; what counts is when they left. A flight of more than six hours may
+//! therefore come after its hour has closed: it is late, and goes to a stream of its own.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tidemill::{EventTime, Json, Kinesis, OutOfOrder, Pipeline, PipelineError, Tumbling};
+
+/// A flight that has landed, as far as this pipeline reads it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Flight {
+    /// The airport of departure; also the partition key.
+    pub origin: String,
+    /// When it left, epoch milliseconds.
+    pub departed_at: i64,
+    /// How many minutes after schedule; negative if before.
+    pub delay_min: i64,
+}
+
+/// What left one airport in one hour.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Departures {
+    /// The airport.
+    pub origin: String,
+    /// The hour's first instant.
+    pub window_start: EventTime,
+    /// The first instant behind it.
+    pub window_end: EventTime,
+    /// How many flights left.
+    pub flights: u64,
+    /// The sum of their delays, minutes.
+    pub delay_min_total: i64,
+    /// The longest delay, minutes.
+    pub delay_min_max: i64,
+}
+
+/// The pipeline.
+///
+/// # Errors
+/// None, as declared here.
+pub fn departures() -> Result<Pipeline, PipelineError> {
+    Pipeline::named("departures")
+        .source(Json::<Flight>::new())
+        .event_time(|f| f.departed_at, OutOfOrder::at_most(Duration::from_hours(6)))
+        .key_by(|f| f.origin.clone())
+        .window(Tumbling::every(Duration::from_hours(1)))
+        .late_to(Kinesis::stream("late-flights"))
+        .aggregate(|over| (over.count(), over.sum(|f| f.delay_min), over.max(|f| f.delay_min)))
+        .emit(|pane, (flights, total, max)| Departures {
+            origin: pane.key,
+            window_start: pane.window.start,
+            window_end: pane.window.end,
+            flights,
+            delay_min_total: total,
+            delay_min_max: max,
+        })
+        .to(Kinesis::stream("departures"))
+        .build()
+}

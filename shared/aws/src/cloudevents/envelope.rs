@@ -1,0 +1,420 @@
+//! From what a step wants sent to what is sent.
+
+use tidemill_core::{LateRecord, Output, PaneResult, Watermark};
+use twox_hash::XxHash3_128;
+
+use super::event::{self, Content, Event, Pane};
+use super::{Destination, Destinations, Producer};
+
+/// What the outputs of one commit share.
+#[derive(Clone, Copy, Debug)]
+pub struct Envelope<'a> {
+    /// Who sends.
+    pub producer: &'a Producer,
+    /// Where to.
+    pub destinations: &'a Destinations,
+    /// The number of the commit that will hold the outputs.
+    pub commit: u64,
+    /// The watermark after that commit.
+    pub watermark: Watermark,
+}
+
+impl Envelope<'_> {
+    /// The output with the number `index` in its commit, from 0, as it is sent: a function of its arguments alone, so
+    /// that a step done again gives the same bytes. `None` for a late record of a pipeline that only counts them.
+    ///
+    /// Results go under the partition key of their records, late and quarantined records under their own, quarantined
+    /// panes under the key's text: cut to the 256 characters that a stream takes, `-` if empty.
+    pub fn wrap(&self, index: usize, output: &Output) -> Option<tidemill_journal::Output> {
+        match output {
+            Output::Result(result) => Some(self.result(index, result)),
+            Output::Late(late) => self.late(index, late),
+            Output::Quarantined(entry) => Some(self.quarantined(index, entry)),
+        }
+    }
+
+    fn result(&self, index: usize, result: &PaneResult) -> tidemill_journal::Output {
+        let to = &self.destinations.results;
+        if to.plain {
+            return output(to, &result.partition_key, result.value.clone());
+        }
+        let event = Event {
+            time: event::time(result.window.end),
+            subject: event::subject(&result.key_text),
+            pane: Some(self.pane(result)),
+            ..self.event(index, "tidemill.result", Content::made(&result.value))
+        };
+        output(to, &result.partition_key, event.bytes())
+    }
+
+    fn late(&self, index: usize, late: &LateRecord) -> Option<tidemill_journal::Output> {
+        let to = self.destinations.late.as_ref()?;
+        if to.plain {
+            return Some(output(to, &late.partition_key, late.payload.clone()));
+        }
+        let event = Event {
+            time: event::time(late.event_time),
+            subject: event::subject(&late.key_text),
+            ..self.event(index, "tidemill.late", Content::found(&late.payload))
+        };
+        Some(output(to, &late.partition_key, event.bytes()))
+    }
+
+    /// The attributes that every event has.
+    pub(super) fn event<'e>(&'e self, index: usize, kind: &'static str, content: Content<'e>) -> Event<'e> {
+        let Self { producer, commit, watermark, .. } = self;
+        let stands = *watermark != Watermark::START && *watermark != Watermark::END;
+        Event {
+            specversion: "1.0",
+            id: format!("{}-{commit}-{index}", producer.incarnation),
+            source: &producer.source,
+            kind,
+            time: None,
+            subject: None,
+            datacontenttype: content.media_type(),
+            producer: &producer.name,
+            commit: commit.to_string(),
+            index,
+            watermark: stands.then(|| watermark.time().as_millis().to_string()),
+            pane: None,
+            content,
+        }
+    }
+
+    fn pane(&self, result: &PaneResult) -> Pane {
+        Pane {
+            windowstart: result.window.start.as_millis().to_string(),
+            windowend: result.window.end.as_millis().to_string(),
+            paneindex: result.pane_index,
+            panetiming: result.timing.as_str(),
+            resultkey: self.result_key(result),
+        }
+    }
+
+    /// The same for the same pane in every life and every replay of the pipeline: for stores that a repeat overwrites.
+    /// Every part is preceded by its length, so that no two panes hash the same bytes.
+    fn result_key(&self, result: &PaneResult) -> String {
+        let parts: [&[u8]; 6] = [
+            self.producer.pipeline.as_bytes(),
+            self.destinations.results.sink.as_bytes(),
+            result.key.as_slice(),
+            &result.window.start.as_millis().to_le_bytes(),
+            &result.window.end.as_millis().to_le_bytes(),
+            &result.pane_index.to_le_bytes(),
+        ];
+        let mut bytes = Vec::new();
+        for part in parts {
+            bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(part);
+        }
+        format!("{:032x}", XxHash3_128::oneshot(&bytes))
+    }
+}
+
+pub(super) fn output(to: &Destination, key: &str, data: Vec<u8>) -> tidemill_journal::Output {
+    tidemill_journal::Output { sink: to.sink.clone(), partition_key: event::partition_key(key), data: data.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+    use tidemill_core::{
+        EventTime, KeyBytes, Origin, Position, Quarantined, Reason, Reject, SequenceNumber, Span, Timing,
+    };
+    use tidemill_journal::{Incarnation, JournalId};
+
+    use super::*;
+    use crate::MAX_RECORD_BYTES;
+
+    fn producer() -> Producer {
+        let journal = JournalId {
+            pipeline: "departures".to_owned(),
+            stream: "arn:aws:kinesis:us-east-1:123456789012:stream/flights".to_owned(),
+            shard: "shardId-000000000003".to_owned(),
+        };
+        Producer::new(&journal, Incarnation(0xAB))
+    }
+
+    fn destinations() -> Destinations {
+        let to = Destination::enveloped;
+        Destinations::new(to("results"), to("quarantine")).late_to(to("late"))
+    }
+
+    fn wrapped(output: &Output) -> tidemill_journal::Output {
+        let watermark = Watermark::at(EventTime::from_millis(1_357_038_000_001));
+        let (producer, destinations) = (producer(), destinations());
+        let envelope = Envelope { producer: &producer, destinations: &destinations, commit: 12, watermark };
+        envelope.wrap(3, output).expect("an output")
+    }
+
+    fn parsed(output: &tidemill_journal::Output) -> Value {
+        serde_json::from_slice(&output.data).expect("JSON")
+    }
+
+    fn result(value: &str) -> PaneResult {
+        PaneResult {
+            key: KeyBytes::of(&"JFK".to_owned()).expect("a key"),
+            key_text: "JFK".to_owned(),
+            partition_key: "JFK".to_owned(),
+            window: Span {
+                start: EventTime::from_millis(1_357_034_400_000),
+                end: EventTime::from_millis(1_357_038_000_000),
+            },
+            timing: Timing::OnTime,
+            pane_index: 0,
+            value: value.as_bytes().to_vec(),
+        }
+    }
+
+    fn position() -> Position {
+        Position { sequence: SequenceNumber::parse("4967").expect("digits"), sub_sequence: 0 }
+    }
+
+    fn late(payload: &[u8]) -> Output {
+        Output::Late(LateRecord {
+            position: position(),
+            partition_key: "JFK".to_owned(),
+            key_text: "JFK".to_owned(),
+            event_time: EventTime::from_millis(1_357_000_000_000),
+            payload: payload.to_vec(),
+        })
+    }
+
+    fn quarantined(payload: &[u8], message: &str) -> Output {
+        Output::Quarantined(Quarantined {
+            reject: Reject::new(Reason::Undecodable, message),
+            origin: Origin::Record {
+                position: position(),
+                partition_key: "JFK".to_owned(),
+                arrival: EventTime::from_millis(1_357_034_400_123),
+                payload: payload.to_vec(),
+            },
+        })
+    }
+
+    fn quarantined_pane(key_text: &str, state: &[u8]) -> Output {
+        let window = result("").window;
+        Output::Quarantined(Quarantined {
+            reject: Reject::new(Reason::Overflow, "the sum left its range"),
+            origin: Origin::Pane { key_text: key_text.to_owned(), window, state: state.to_vec() },
+        })
+    }
+
+    #[test]
+    fn a_result_carries_its_pane() {
+        let output = wrapped(&Output::Result(result(r#"{"flights":2}"#)));
+        assert_eq!((output.sink.as_str(), output.partition_key.as_str()), ("results", "JFK"));
+        let expected = concat!(
+            r#"{"specversion":"1.0","id":"00000000000000ab-12-3","#,
+            r#""source":"/tidemill/departures/flights/shardId-000000000003","type":"tidemill.result","#,
+            r#""time":"2013-01-01T11:00:00.000Z","subject":"JFK","datacontenttype":"application/json","#,
+            r#""producer":"departures/arn:aws:kinesis:us-east-1:123456789012:stream/flights/shardId-000000000003"#,
+            r#"/00000000000000ab","commit":"12","index":3,"watermark":"1357038000001","#,
+            r#""windowstart":"1357034400000","windowend":"1357038000000","paneindex":0,"panetiming":"on_time","#,
+            r#""resultkey":"RESULTKEY","data":{"flights":2}}"#
+        );
+        let key = parsed(&output)["resultkey"].as_str().expect("a key").to_owned();
+        assert_eq!(key.len(), 32);
+        assert_eq!(String::from_utf8_lossy(&output.data), expected.replace("RESULTKEY", &key));
+    }
+
+    #[test]
+    fn the_result_key_tells_panes_apart_and_nothing_else() {
+        let key = |result: PaneResult| parsed(&wrapped(&Output::Result(result)))["resultkey"].clone();
+        let same = key(result("1"));
+        assert_eq!(key(PaneResult { timing: Timing::Late, ..result("2") }), same);
+        let (start, end) = (EventTime::from_millis(0), EventTime::from_millis(1_357_038_000_000));
+        for other in [
+            PaneResult { pane_index: 1, ..result("1") },
+            PaneResult { window: Span { start, end }, ..result("1") },
+            PaneResult { key: KeyBytes::of(&"LGA".to_owned()).expect("a key"), ..result("1") },
+        ] {
+            assert_ne!(key(other), same);
+        }
+        assert_eq!(same, "8c255ef766a8876d77a45323852fce7b", "stores that go by it would take repeats for new results");
+    }
+
+    #[test]
+    fn the_watermark_is_left_out_before_the_first_record_and_after_the_end() {
+        let (producer, destinations) = (producer(), destinations());
+        for watermark in [Watermark::START, Watermark::END] {
+            let envelope = Envelope { producer: &producer, destinations: &destinations, commit: 1, watermark };
+            let output = envelope.wrap(0, &Output::Result(result("1"))).expect("an output");
+            assert_eq!(parsed(&output).get("watermark"), None);
+        }
+    }
+
+    #[test]
+    fn a_window_without_end_has_no_time() {
+        let window = Span { start: EventTime::from_millis(i64::MIN), end: EventTime::from_millis(i64::MAX) };
+        let event = parsed(&wrapped(&Output::Result(PaneResult { window, ..result("1") })));
+        assert_eq!(event.get("time"), None);
+        assert_eq!(event["windowend"], i64::MAX.to_string());
+    }
+
+    #[test]
+    fn an_empty_key_has_no_subject_and_a_partition_key_all_the_same() {
+        let empty = PaneResult { key_text: String::new(), partition_key: String::new(), ..result("1") };
+        let output = wrapped(&Output::Result(empty));
+        assert_eq!(parsed(&output).get("subject"), None);
+        assert_eq!(output.partition_key, "-");
+    }
+
+    #[test]
+    fn a_late_record_is_sent_as_it_came() {
+        let output = wrapped(&late(br#" {"origin" : "JFK"} "#));
+        assert_eq!((output.sink.as_str(), output.partition_key.as_str()), ("late", "JFK"));
+        let event = parsed(&output);
+        assert_eq!(event["type"], "tidemill.late");
+        assert_eq!(event["time"], "2013-01-01T00:26:40.000Z");
+        assert_eq!(event["data"], json!({"origin": "JFK"}));
+        assert_eq!(event.get("paneindex"), None);
+    }
+
+    #[test]
+    fn what_would_make_the_event_unreadable_is_base64() {
+        let deep = format!("{}{}", "[".repeat(127), "]".repeat(127));
+        for payload in ["JFK,1", r#""\ud800""#, "1e999", &deep, "", "\u{0}"] {
+            let event = parsed(&wrapped(&late(payload.as_bytes())));
+            assert_eq!(event.get("data"), None, "{payload}");
+            assert_eq!(event["data_base64"], base64_simd::STANDARD.encode_to_string(payload));
+            assert_eq!(event["datacontenttype"], "application/octet-stream");
+        }
+    }
+
+    #[test]
+    fn late_records_that_are_only_counted_are_not_sent() {
+        let (producer, counted) = (producer(), Destinations { late: None, ..destinations() });
+        let envelope = Envelope { producer: &producer, destinations: &counted, commit: 1, watermark: Watermark::START };
+        assert_eq!(envelope.wrap(0, &late(b"{}")), None);
+    }
+
+    #[test]
+    fn plain_destinations_get_the_bare_content() {
+        let to = Destination::plain;
+        let (producer, plain) = (producer(), Destinations::new(to("results"), to("quarantine")).late_to(to("late")));
+        let envelope = Envelope { producer: &producer, destinations: &plain, commit: 1, watermark: Watermark::START };
+        let data = |output| envelope.wrap(0, &output).expect("an output").data;
+        assert_eq!(data(Output::Result(result("[1]"))), "[1]");
+        assert_eq!(data(late(b"raw\xff")), b"raw\xff".as_slice());
+        let entry: Value = serde_json::from_slice(&data(quarantined(b"x", "no"))).expect("JSON");
+        assert_eq!(entry["payload"], "x");
+    }
+
+    #[test]
+    fn a_quarantined_record_can_be_found_and_sent_again() {
+        let output = wrapped(&quarantined(b"{\"origin", "it ends too early"));
+        assert_eq!((output.sink.as_str(), output.partition_key.as_str()), ("quarantine", "JFK"));
+        let event = parsed(&output);
+        assert_eq!(event["type"], "tidemill.quarantine");
+        assert_eq!(event["time"], "2013-01-01T10:00:00.123Z");
+        let expected = json!({
+            "reason": "undecodable", "message": "it ends too early", "payload": "{\"origin",
+            "shard": "shardId-000000000003", "sequence": "4967", "sub_sequence": 0, "partition_key": "JFK",
+            "arrival": 1_357_034_400_123_i64,
+        });
+        assert_eq!(event["data"], expected);
+        let binary = parsed(&wrapped(&quarantined(b"\xff\x00", "no")));
+        assert_eq!(binary["data"]["payload_base64"], "/wA=");
+    }
+
+    #[test]
+    fn a_quarantined_pane_keeps_its_state() {
+        let output = wrapped(&quarantined_pane("JFK", &[1, 2]));
+        assert_eq!(output.partition_key, "JFK");
+        let event = parsed(&output);
+        assert_eq!((&event["subject"], &event["time"]), (&json!("JFK"), &json!("2013-01-01T11:00:00.000Z")));
+        let expected = json!({
+            "reason": "overflow", "message": "the sum left its range", "key": "JFK",
+            "window_start": 1_357_034_400_000_i64, "window_end": 1_357_038_000_000_i64, "state_base64": "AQI=",
+        });
+        assert_eq!(event["data"], expected);
+    }
+
+    #[test]
+    fn an_entry_that_no_stream_takes_keeps_its_head_and_what_identifies_it() {
+        let worst = "\u{1}".repeat(MAX_RECORD_BYTES);
+        for (output, name) in [
+            (quarantined(worst.as_bytes(), &worst), "payload_head"),
+            (quarantined(&vec![0xff; MAX_RECORD_BYTES], "no"), "payload_head_base64"),
+            (quarantined_pane(&worst, &vec![1; MAX_RECORD_BYTES]), "state_head_base64"),
+        ] {
+            let wrapped = wrapped(&output);
+            assert!(wrapped.data.len() < 512 << 10, "{}", wrapped.data.len());
+            let data = &parsed(&wrapped)["data"];
+            let head = data[name].as_str().expect("a head");
+            assert!(head.len() >= 64 << 10);
+            let stem = name.split('_').next().expect("a stem");
+            assert_eq!(data[format!("{stem}_length")], MAX_RECORD_BYTES);
+            assert_eq!(data[format!("{stem}_xxh3")].as_str().map(str::len), Some(32));
+        }
+    }
+
+    #[test]
+    fn names_are_encoded_into_the_source() {
+        let journal = JournalId { pipeline: "a b/ö".to_owned(), stream: "s".to_owned(), shard: "1".to_owned() };
+        assert_eq!(Producer::new(&journal, Incarnation(1)).source, "/tidemill/a%20b%2F%C3%B6/s/1");
+    }
+
+    /// <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#attribute-naming-convention>
+    fn assert_conforms(event: &Value) {
+        for name in event.as_object().expect("an object").keys().filter(|name| *name != "data_base64") {
+            assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()), "{name}");
+        }
+        for name in ["id", "source", "specversion", "type"] {
+            assert!(event[name].as_str().is_some_and(|text| !text.is_empty()), "{name}");
+        }
+        let texts = event.as_object().expect("an object").iter().filter(|(name, _)| !name.starts_with("data"));
+        for text in texts.filter_map(|(_, value)| value.as_str()) {
+            assert!(!text.is_empty() && !text.contains(event::is_disallowed), "{text}");
+        }
+    }
+
+    fn arb_output() -> impl Strategy<Value = Output> {
+        let payload =
+            || prop_oneof![any::<Vec<u8>>(), ".*".prop_map(|text| json!({ "text": text }).to_string().into())];
+        prop_oneof![
+            (any::<String>(), any::<i64>(), any::<u32>()).prop_map(|(key_text, millis, pane_index)| {
+                let window =
+                    Span { start: EventTime::from_millis(millis), end: EventTime::from_millis(millis).plus(1) };
+                let partition_key = key_text.clone();
+                let value = json!({ "key": key_text }).to_string().into();
+                Output::Result(PaneResult { key_text, partition_key, window, pane_index, value, ..result("") })
+            }),
+            payload().prop_map(|payload| late(&payload)),
+            (payload(), any::<String>()).prop_map(|(payload, message)| quarantined(&payload, &message)),
+            (any::<String>(), any::<Vec<u8>>()).prop_map(|(key, state)| quarantined_pane(&key, &state)),
+        ]
+    }
+
+    /// The bytes that an event carries as `<name>` or `<name>_base64`.
+    fn carried(of: &Value, name: &str) -> Option<Vec<u8>> {
+        let binary = of.get(format!("{name}_base64")).and_then(Value::as_str);
+        let binary = binary.map(|text| base64_simd::STANDARD.decode_to_vec(text).expect("base64"));
+        binary.or_else(|| of.get(name).and_then(Value::as_str).map(|text| text.as_bytes().to_vec()))
+    }
+
+    proptest! {
+        #[test]
+        fn every_output_becomes_a_conforming_event_that_gives_its_content_back(output in arb_output()) {
+            let wrapped = wrapped(&output);
+            let event = parsed(&wrapped);
+            assert_conforms(&event);
+            prop_assert!((1..=256).contains(&wrapped.partition_key.chars().count()));
+            match output {
+                Output::Result(result) => {
+                    prop_assert_eq!(&event["data"], &serde_json::from_slice::<Value>(&result.value).expect("JSON"));
+                }
+                Output::Late(late) => match event.get("data") {
+                    Some(data) => prop_assert_eq!(data, &serde_json::from_slice::<Value>(&late.payload).expect("JSON")),
+                    None => prop_assert_eq!(carried(&event, "data"), Some(late.payload)),
+                },
+                Output::Quarantined(entry) => match entry.origin {
+                    Origin::Record { payload, .. } => prop_assert_eq!(carried(&event["data"], "payload"), Some(payload)),
+                    Origin::Pane { state, .. } => prop_assert_eq!(carried(&event["data"], "state"), Some(state)),
+                },
+            }
+        }
+    }
+}

@@ -1,0 +1,561 @@
+//! The invocation's bytes: records of one shard, or a word of tidemill's own.
+//!
+//! The envelope is borrowed from the body; payloads are decoded into one buffer per batch.
+//! Event shape: <https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html>
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::Value;
+use tidemill_core::{EventTime, Position, Record, SequenceNumber};
+
+/// What an invocation asks for.
+#[derive(Debug)]
+pub enum Invocation<'a> {
+    /// To take records.
+    Batch(Batch<'a>),
+    /// To close everything: the input has ended. `{"tidemill":{"drain":{"eventSourceARN":"…","shardId":"…"}}}`
+    Drain(SourceShard),
+}
+
+/// Which shard records come from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SourceShard {
+    /// The stream's ARN; that of an enhanced fan-out consumer is cut down to its stream's.
+    pub stream: String,
+    /// The shard's id, such as `shardId-000000000000`.
+    pub shard: String,
+}
+
+impl SourceShard {
+    fn new(arn: &str, shard: &str) -> Self {
+        Self { stream: stream_arn(arn).to_owned(), shard: shard.to_owned() }
+    }
+}
+
+/// Records of one shard in shard order, each with a sequence number of its own.
+#[derive(Debug)]
+pub struct Batch<'a> {
+    source: Option<SourceShard>,
+    entries: Vec<Entry<'a>>,
+    payloads: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Entry<'a> {
+    sequence: SequenceNumber,
+    partition_key: Cow<'a, str>,
+    arrival: EventTime,
+    /// Where the payload ends in the buffer; it begins where the one before ends.
+    end: usize,
+}
+
+impl Batch<'_> {
+    /// The shard; `None` for a batch without records, which says nothing about its source: there is nothing to do.
+    pub fn source(&self) -> Option<&SourceShard> {
+        self.source.as_ref()
+    }
+
+    /// How many records.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is no record.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The records, in shard order. Keys and payloads are borrowed from the batch.
+    pub fn records(&self) -> Vec<Record<'_>> {
+        let mut start = 0;
+        let record = |entry| {
+            let Entry { sequence, partition_key, arrival, end }: &Entry<'_> = entry;
+            let payload = &self.payloads[start..*end];
+            start = *end;
+            let position = Position { sequence: sequence.clone(), sub_sequence: 0 };
+            Record { position, partition_key, arrival: *arrival, payload }
+        };
+        self.entries.iter().map(record).collect()
+    }
+}
+
+/// Why an invocation cannot be taken. It is the same on every retry.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// Not JSON, or of another shape.
+    #[error("the invocation does not read as a Kinesis event: {0}")]
+    Json(#[from] serde_json::Error),
+    /// From another service.
+    #[error("the invocation is not a Kinesis event: {0}. A pipeline's function takes a Kinesis event source alone")]
+    NotKinesis(String),
+    /// A field is missing or wrong.
+    #[error("record {index} of the Kinesis event: `{field}` {why}")]
+    Field {
+        /// Which record, from 0.
+        index: usize,
+        /// Which field, in the event's spelling.
+        field: &'static str,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Records of several shards.
+    #[error(
+        "record {index} of the Kinesis event is of {} of {}, but the first one of {} of {}: a batch of an event source is \
+         of one shard, so send the records of each shard on their own", other.shard, other.stream, first.shard,
+        first.stream
+    )]
+    Mixed {
+        /// Which record, from 0.
+        index: usize,
+        /// The shard of record 0.
+        first: SourceShard,
+        /// The shard of the record.
+        other: SourceShard,
+    },
+    /// Two records at one place.
+    #[error(
+        "records {} and {index} of the Kinesis event share the sequence number {sequence}: enhanced fan-out unpacks \
+         aggregated records without telling their sub-sequence numbers, so they cannot be told apart after a retry. Make \
+         the stream itself, not a consumer, the event source, or switch aggregation off in the producer", index - 1
+    )]
+    Shared {
+        /// The later record, from 0.
+        index: usize,
+        /// The sequence number.
+        sequence: SequenceNumber,
+    },
+    /// A record lies before the one that it follows.
+    #[error(
+        "record {index} of the Kinesis event has the sequence number {sequence}, below that of the record before: records \
+         must come in shard order"
+    )]
+    Unordered {
+        /// The later record, from 0.
+        index: usize,
+        /// Its sequence number.
+        sequence: SequenceNumber,
+    },
+    /// A `tidemill` invocation that this version does not know.
+    #[error(
+        "the invocation says {{\"tidemill\":{0}}}, which this version does not know. It knows \
+         {{\"tidemill\":{{\"drain\":{{\"eventSourceARN\":\"…\",\"shardId\":\"…\"}}}}}}"
+    )]
+    UnknownControl(Value),
+}
+
+/// Reads an invocation's body.
+///
+/// An event with an empty `Records` is a batch of nothing, and no error: there is nothing that could be lost.
+///
+/// # Errors
+/// [`DecodeError`], which names record and field. Nothing of the event is taken then.
+pub fn decode(body: &[u8]) -> Result<Invocation<'_>, DecodeError> {
+    let body: Body<'_> = serde_json::from_slice(body)?;
+    match (body.tidemill, body.records) {
+        (Some(control), _) => control_event(control),
+        (None, Some(envelopes)) => batch(envelopes).map(Invocation::Batch),
+        (None, None) => Err(DecodeError::NotKinesis("it has no `Records`".to_owned())),
+    }
+}
+
+#[derive(Deserialize)]
+struct Body<'a> {
+    #[serde(borrow, rename = "Records")]
+    records: Option<Vec<Envelope<'a>>>,
+    tidemill: Option<Value>,
+}
+
+// Every field is optional, so that what is missing is reported with the index of its record.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    event_source: Option<Text<'a>>,
+    #[serde(borrow, rename = "eventSourceARN")]
+    event_source_arn: Option<Text<'a>>,
+    #[serde(borrow, rename = "eventID")]
+    event_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    kinesis: Option<Data<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Data<'a> {
+    #[serde(borrow)]
+    partition_key: Option<Text<'a>>,
+    #[serde(borrow)]
+    sequence_number: Option<Text<'a>>,
+    #[serde(borrow)]
+    data: Option<Text<'a>>,
+    approximate_arrival_timestamp: Option<f64>,
+}
+
+/// A string, borrowed unless it holds escapes. (`Option<Cow<str>>` alone would always be owned.)
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+fn batch(envelopes: Vec<Envelope<'_>>) -> Result<Batch<'_>, DecodeError> {
+    let mut source = None;
+    let mut entries: Vec<Entry<'_>> = Vec::with_capacity(envelopes.len());
+    let mut payloads = Vec::with_capacity(envelopes.iter().map(decoded_length).sum());
+    for (index, envelope) in envelopes.into_iter().enumerate() {
+        check_source(index, &envelope, &mut source)?;
+        let entry = entry(index, envelope, &mut payloads)?;
+        check_order(index, &entry, entries.last())?;
+        entries.push(entry);
+    }
+    Ok(Batch { source, entries, payloads })
+}
+
+/// The most that a record's payload takes. Not the exact length, which would need a look at the padding.
+fn decoded_length(envelope: &Envelope<'_>) -> usize {
+    let encoded = envelope.kinesis.as_ref().and_then(|kinesis| kinesis.data.as_ref()).map_or(0, |data| data.0.len());
+    base64_simd::STANDARD.estimated_decoded_length(encoded)
+}
+
+/// The first record's shard is the batch's; each other record must be of it.
+fn check_source(index: usize, envelope: &Envelope<'_>, source: &mut Option<SourceShard>) -> Result<(), DecodeError> {
+    let field = Field { index, name: "eventSource" };
+    let service = field.required(envelope.event_source.as_ref())?;
+    if service.0 != "aws:kinesis" {
+        return Err(DecodeError::NotKinesis(format!("record {index} is of `{}`, not `aws:kinesis`", service.0)));
+    }
+    let arn = field.named("eventSourceARN").required(envelope.event_source_arn.as_ref())?;
+    let field = field.named("eventID");
+    let id = field.required(envelope.event_id.as_ref())?;
+    let shard = id.0.rsplit_once(':').map(|(shard, _)| shard).filter(|shard| !shard.is_empty());
+    let shard = shard.ok_or_else(|| field.wrong("is not `<shard id>:<sequence number>`"))?;
+    let first = source.get_or_insert_with(|| SourceShard::new(&arn.0, shard));
+    if first.shard == shard && first.stream == stream_arn(&arn.0) {
+        return Ok(());
+    }
+    Err(DecodeError::Mixed { index, first: first.clone(), other: SourceShard::new(&arn.0, shard) })
+}
+
+fn entry<'a>(index: usize, envelope: Envelope<'a>, payloads: &mut Vec<u8>) -> Result<Entry<'a>, DecodeError> {
+    let field = Field { index, name: "kinesis" };
+    let kinesis = field.required(envelope.kinesis)?;
+    let partition_key = field.named("kinesis.partitionKey").required(kinesis.partition_key)?.0;
+    let arrival = arrival(field.named("kinesis.approximateArrivalTimestamp"), kinesis.approximate_arrival_timestamp)?;
+    let field = field.named("kinesis.sequenceNumber");
+    let sequence = SequenceNumber::parse(&field.required(kinesis.sequence_number)?.0)
+        .ok_or_else(|| field.wrong("is not a decimal number of 1 to 129 digits"))?;
+    let field = field.named("kinesis.data");
+    base64_simd::STANDARD
+        .decode_append(field.required(kinesis.data)?.0.as_bytes(), payloads)
+        .map_err(|_| field.wrong("is not base64"))?;
+    Ok(Entry { sequence, partition_key, arrival, end: payloads.len() })
+}
+
+/// Seconds with up to three decimals as whole milliseconds.
+///
+/// Exact: in the years 1 to 9999 a double's step is below 32 microseconds, so rounding meets the millisecond meant.
+fn arrival(field: Field, seconds: Option<f64>) -> Result<EventTime, DecodeError> {
+    let millis = (field.required(seconds)? * 1000.0).round();
+    #[expect(clippy::cast_possible_truncation, reason = "held at the ends of the range, which are then refused")]
+    let arrival = EventTime::from_millis(millis as i64);
+    if arrival.in_calendar() { Ok(arrival) } else { Err(field.wrong("lies outside the years 1 to 9999")) }
+}
+
+fn check_order(index: usize, entry: &Entry<'_>, before: Option<&Entry<'_>>) -> Result<(), DecodeError> {
+    let sequence = || entry.sequence.clone();
+    match before {
+        Some(before) if before.sequence == entry.sequence => Err(DecodeError::Shared { index, sequence: sequence() }),
+        Some(before) if before.sequence > entry.sequence => Err(DecodeError::Unordered { index, sequence: sequence() }),
+        _ => Ok(()),
+    }
+}
+
+/// The ARN of the stream in that of one of its consumers, `…:stream/<name>/consumer/<name>:<created>`, or in its own.
+fn stream_arn(arn: &str) -> &str {
+    arn.split_once("/consumer/").map_or(arn, |(stream, _)| stream)
+}
+
+fn control_event<'a>(control: Value) -> Result<Invocation<'a>, DecodeError> {
+    let drain = control.get("drain").filter(|_| control.as_object().is_some_and(|verbs| verbs.len() == 1));
+    let text = |name| drain.and_then(|drain| drain.get(name)).and_then(Value::as_str);
+    match (text("eventSourceARN"), text("shardId")) {
+        (Some(arn), Some(shard)) => Ok(Invocation::Drain(SourceShard::new(arn, shard))),
+        _ => Err(DecodeError::UnknownControl(control)),
+    }
+}
+
+/// A field of a record, for messages.
+#[derive(Clone, Copy)]
+struct Field {
+    index: usize,
+    name: &'static str,
+}
+
+impl Field {
+    const fn named(self, name: &'static str) -> Self {
+        Self { name, ..self }
+    }
+
+    fn required<T>(self, value: Option<T>) -> Result<T, DecodeError> {
+        value.ok_or_else(|| self.wrong("is missing"))
+    }
+
+    const fn wrong(self, why: &'static str) -> DecodeError {
+        DecodeError::Field { index: self.index, field: self.name, why }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lambda_events::event::kinesis::KinesisEvent;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    const STREAM: &str = "arn:aws:kinesis:us-east-1:123456789012:stream/flights";
+    const SHARD: &str = "shardId-000000000000";
+    const SEQUENCE: &str = "49678482213667495263467347962839741384025598392937742338";
+
+    fn record(sequence: &str, partition_key: &str, payload: &[u8], arrival: f64) -> Value {
+        json!({
+            "kinesis": {
+                "kinesisSchemaVersion": "1.0",
+                "partitionKey": partition_key,
+                "sequenceNumber": sequence,
+                "data": base64_simd::STANDARD.encode_to_string(payload),
+                "approximateArrivalTimestamp": arrival,
+            },
+            "eventSource": "aws:kinesis",
+            "eventVersion": "1.0",
+            "eventID": format!("{SHARD}:{sequence}"),
+            "eventName": "aws:kinesis:record",
+            "invokeIdentityArn": "arn:aws:iam::123456789012:role/role-name",
+            "awsRegion": "us-east-1",
+            "eventSourceARN": STREAM,
+        })
+    }
+
+    fn event(records: &[Value]) -> Vec<u8> {
+        json!({ "Records": records }).to_string().into_bytes()
+    }
+
+    fn batch_of(body: &[u8]) -> Batch<'_> {
+        match decode(body) {
+            Ok(Invocation::Batch(batch)) => batch,
+            other => panic!("not a batch: {other:?}"),
+        }
+    }
+
+    fn message(body: &[u8]) -> String {
+        decode(body).expect_err("an error").to_string()
+    }
+
+    /// One valid record with one field set to another value, or taken out.
+    fn spoiled(pointer: &str, value: Option<Value>) -> Vec<u8> {
+        let mut record = record(SEQUENCE, "JFK", b"{}", 1_789_808_243.705);
+        let (parent, field) = pointer.rsplit_once('/').expect("a pointer");
+        let fields = record.pointer_mut(parent).and_then(Value::as_object_mut).expect("an object");
+        match value {
+            Some(value) => fields.insert(field.to_owned(), value),
+            None => fields.remove(field),
+        };
+        event(&[record])
+    }
+
+    fn assert_equals_the_reference(body: &[u8]) {
+        let reference: KinesisEvent = serde_json::from_slice(body).expect("the reference decodes");
+        let batch = batch_of(body);
+        let records = batch.records();
+        assert_eq!(records.len(), reference.records.len());
+        assert_eq!(batch.len(), records.len());
+        for (ours, theirs) in records.iter().zip(&reference.records) {
+            assert_eq!(ours.position.sequence.as_str(), theirs.kinesis.sequence_number);
+            assert_eq!(ours.position.sub_sequence, 0);
+            assert_eq!(ours.partition_key, theirs.kinesis.partition_key);
+            assert_eq!(ours.payload, theirs.kinesis.data.0.as_slice());
+            let arrival = theirs.kinesis.approximate_arrival_timestamp.0;
+            // Whole seconds: the crate takes the decimals for a count of milliseconds, `.3` for 3 ms.
+            assert_eq!(ours.arrival.as_millis() / 1000, arrival.timestamp());
+            let source = batch.source().expect("a source");
+            assert_eq!(Some(&source.stream), theirs.event_source_arn.as_ref());
+            assert_eq!(theirs.event_id, Some(format!("{}:{}", source.shard, ours.position.sequence)));
+        }
+    }
+
+    #[test]
+    fn the_fixtures_of_the_events_crate_read_the_same() {
+        assert_equals_the_reference(include_bytes!("../testdata/example-kinesis-event.json"));
+        assert_equals_the_reference(include_bytes!("../testdata/example-kinesis-event-encrypted.json"));
+    }
+
+    #[test]
+    fn arrival_times_are_exact_to_the_millisecond() {
+        for (seconds, millis) in [
+            ("1789808243.705", 1_789_808_243_705),
+            ("1789809307.3", 1_789_809_307_300),
+            ("1428537600", 1_428_537_600_000),
+            ("1.789809307E9", 1_789_809_307_000),
+            ("0.001", 1),
+            ("-0.001", -1),
+            ("253402300799.999", 253_402_300_799_999),
+        ] {
+            let body = spoiled("/kinesis/approximateArrivalTimestamp", Some(json!("HERE")));
+            let body = String::from_utf8(body).expect("JSON").replace("\"HERE\"", seconds);
+            assert_eq!(batch_of(body.as_bytes()).records()[0].arrival.as_millis(), millis, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn plain_strings_are_borrowed_from_the_body() {
+        let body = event(&[record(SEQUENCE, "JFK", b"{}", 1.0), record(&format!("{SEQUENCE}0"), "\u{1}", b"", 1.0)]);
+        let batch = batch_of(&body);
+        assert!(matches!(batch.entries[0].partition_key, Cow::Borrowed("JFK")));
+        assert!(matches!(batch.entries[1].partition_key, Cow::Owned(_)));
+    }
+
+    #[test]
+    fn an_event_without_records_is_a_batch_of_nothing() {
+        let batch = batch_of(br#"{"Records":[]}"#);
+        assert!(batch.is_empty() && batch.source().is_none() && batch.records().is_empty());
+    }
+
+    #[test]
+    fn a_consumers_arn_is_that_of_its_stream() {
+        let body = spoiled("/eventSourceARN", Some(json!(format!("{STREAM}/consumer/fast:1789808900"))));
+        assert_eq!(batch_of(&body).source().expect("a source").stream, STREAM);
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_its_record() {
+        for (pointer, field) in [
+            ("/eventSource", "eventSource"),
+            ("/eventSourceARN", "eventSourceARN"),
+            ("/eventID", "eventID"),
+            ("/kinesis", "kinesis"),
+            ("/kinesis/partitionKey", "kinesis.partitionKey"),
+            ("/kinesis/sequenceNumber", "kinesis.sequenceNumber"),
+            ("/kinesis/data", "kinesis.data"),
+            ("/kinesis/approximateArrivalTimestamp", "kinesis.approximateArrivalTimestamp"),
+        ] {
+            let expected = format!("record 0 of the Kinesis event: `{field}` is missing");
+            assert_eq!(message(&spoiled(pointer, None)), expected);
+            assert_eq!(message(&spoiled(pointer, Some(Value::Null))), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_record() {
+        for (pointer, value, part) in [
+            ("/eventSource", json!("aws:sqs"), "record 0 is of `aws:sqs`, not `aws:kinesis`"),
+            ("/eventID", json!("1234"), "`eventID` is not `<shard id>:<sequence number>`"),
+            ("/eventID", json!(":1234"), "`eventID` is not `<shard id>:<sequence number>`"),
+            (
+                "/kinesis/sequenceNumber",
+                json!("12x"),
+                "record 0 of the Kinesis event: `kinesis.sequenceNumber` is not a",
+            ),
+            ("/kinesis/data", json!("a\u{f6}"), "record 0 of the Kinesis event: `kinesis.data` is not base64"),
+            ("/kinesis/approximateArrivalTimestamp", json!(1e300), "lies outside the years 1 to 9999"),
+            ("/kinesis/partitionKey", json!(7), "invalid type: integer `7`, expected a string"),
+        ] {
+            let message = message(&spoiled(pointer, Some(value)));
+            assert!(message.contains(part), "{message}");
+        }
+    }
+
+    #[test]
+    fn events_of_other_services_are_refused() {
+        let sqs = br#"{"Records":[{"messageId":"1","body":"x","eventSource":"aws:sqs","eventSourceARN":"arn:x"}]}"#;
+        assert!(message(sqs).contains("is not a Kinesis event: record 0 is of `aws:sqs`"));
+        assert!(message(br#"{"detail-type":"Scheduled Event"}"#).contains("it has no `Records`"));
+        assert!(message(b"not JSON").starts_with("the invocation does not read as a Kinesis event: expected"));
+    }
+
+    #[test]
+    fn records_of_two_shards_or_streams_are_refused() {
+        for (field, value) in [
+            ("eventID", format!("shardId-000000000007:{SEQUENCE}1")),
+            ("eventSourceARN", "arn:aws:kinesis:us-east-1:123456789012:stream/other".to_owned()),
+        ] {
+            let mut other = record(&format!("{SEQUENCE}1"), "JFK", b"{}", 1.0);
+            other[field] = json!(value);
+            let message = message(&event(&[record(SEQUENCE, "JFK", b"{}", 1.0), other]));
+            assert!(message.starts_with("record 1 of the Kinesis event is of shardId-0"), "{message}");
+            assert!(message.contains("the first one of shardId-000000000000"), "{message}");
+        }
+    }
+
+    #[test]
+    fn records_that_share_a_sequence_number_are_refused() {
+        let twice = event(&[record("7", "a", b"1", 1.0), record("007", "b", b"2", 1.0)]);
+        let message = message(&twice);
+        assert!(
+            message.starts_with("records 0 and 1 of the Kinesis event share the sequence number 7: enhanced fan-out")
+        );
+    }
+
+    #[test]
+    fn records_out_of_shard_order_are_refused() {
+        let message = message(&event(&[record("10", "a", b"1", 1.0), record("9", "b", b"2", 1.0)]));
+        assert!(message.starts_with("record 1 of the Kinesis event has the sequence number 9, below"), "{message}");
+    }
+
+    #[test]
+    fn a_drain_names_its_shard() {
+        let body =
+            json!({"tidemill": {"drain": {"eventSourceARN": format!("{STREAM}/consumer/c:1"), "shardId": SHARD}}});
+        let body = body.to_string();
+        let Ok(Invocation::Drain(source)) = decode(body.as_bytes()) else { panic!("not a drain") };
+        assert_eq!(source, SourceShard { stream: STREAM.to_owned(), shard: SHARD.to_owned() });
+    }
+
+    #[test]
+    fn unknown_control_events_are_refused_with_what_is_known() {
+        for control in [r#"{"tock":{}}"#, r#"{"drain":{"shardId":"x"}}"#, "7", "{}", r#"{"drain":{},"tick":{}}"#] {
+            let message = message(format!(r#"{{"tidemill":{control}}}"#).as_bytes());
+            assert!(message.starts_with(&format!(r#"the invocation says {{"tidemill":{control}}}"#)), "{message}");
+            assert!(message.contains(r#"{"tidemill":{"drain":{"eventSourceARN":"#), "{message}");
+        }
+    }
+
+    prop_compose! {
+        /// An event and the arrival times of its records.
+        fn arb_event()(
+            records in prop::collection::vec(
+                (any::<Vec<u8>>(), "\\PC{1,20}|[\u{0}-\u{ff}\"\\\\/]{1,20}", 0_i64..4_000_000_000_000), 0..20
+            )
+        ) -> (Vec<u8>, Vec<i64>) {
+            let record = |(n, (payload, key, millis)): (usize, &(Vec<u8>, String, i64))| {
+                #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
+                let seconds = *millis as f64 / 1000.0;
+                record(&(n + 95).to_string(), key, payload, seconds)
+            };
+            let body = event(&records.iter().enumerate().map(record).collect::<Vec<_>>());
+            (body, records.into_iter().map(|(_, _, millis)| millis).collect())
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn generated_events_read_as_the_events_crate_reads_them((body, arrivals) in arb_event()) {
+            assert_equals_the_reference(&body);
+            let batch = batch_of(&body);
+            let read = batch.records().into_iter().map(|record| record.arrival.as_millis());
+            prop_assert_eq!(read.collect::<Vec<_>>(), arrivals);
+        }
+
+        #[test]
+        fn damaged_events_never_panic(
+            (mut body, _) in arb_event(),
+            damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..5),
+        ) {
+            for (at, byte) in damage {
+                let at = at.index(body.len());
+                body[at] = byte;
+            }
+            if let Ok(Invocation::Batch(batch)) = decode(&body) {
+                prop_assert_eq!(batch.records().len(), batch.len());
+            }
+        }
+    }
+}

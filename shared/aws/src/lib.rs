@@ -1,0 +1,33 @@
+//! The only crate that names AWS.
+//!
+//! ```text
+//! invocation bytes -> decode       records of one shard, borrowed from the body
+//!                     journal  ->  dynamodb      the store: items, guards, parts
+//!                     outputs  ->  cloudevents   final bytes and partition key
+//!                              ->  emit          PutRecords until every record is acknowledged
+//! invocation answer <- respond
+//! ```
+//!
+//! [`connect`] makes the clients that [`DynamoStore`] and [`KinesisSink`] work with; [`check_streams`] looks at the
+//! sinks before the first batch comes.
+//!
+//! Errors are of two kinds throughout: *unavailable* (no answer, throttled, out of time: the same again is right) and
+//! *refused* (no such stream or table, no permission, too large: somebody must mend it, and the message says what).
+
+mod backoff;
+mod clients;
+mod cloudevents;
+mod decode;
+mod dynamodb;
+mod emit;
+mod fault;
+mod respond;
+#[cfg(test)]
+mod testing;
+
+pub use clients::{Clients, check_streams, connect};
+pub use cloudevents::{Destination, Destinations, Envelope, Producer};
+pub use decode::{Batch, DecodeError, Invocation, SourceShard, decode};
+pub use dynamodb::{DynamoStore, TABLE_VARIABLE};
+pub use emit::{KinesisSink, MAX_RECORD_BYTES, SinkStream};
+pub use respond::{failed_from, succeeded};

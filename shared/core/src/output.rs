@@ -1,0 +1,122 @@
+//! What a step wants sent downstream, as data.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{EventTime, KeyBytes, Position, Reject, Span};
+
+/// When a result was made, relative to the close of its window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Timing {
+    /// Before the window closed.
+    Early,
+    /// When the window closed.
+    OnTime,
+    /// After it had closed, for a record within the allowed lateness.
+    Late,
+}
+
+impl Timing {
+    /// The text that results carry.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Early => "early",
+            Self::OnTime => "on_time",
+            Self::Late => "late",
+        }
+    }
+}
+
+/// One thing to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// A result of a pane.
+    Result(PaneResult),
+    /// A record that is late for every window that it belongs to.
+    Late(LateRecord),
+    /// What could not be processed.
+    Quarantined(Quarantined),
+}
+
+/// A result of a pane: what one firing of one window gave for one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaneResult {
+    /// The key's stored bytes.
+    pub key: KeyBytes,
+    /// The key as a person reads it.
+    pub key_text: String,
+    /// The partition key of the key's records, and so of its results.
+    pub partition_key: String,
+    /// The window.
+    pub window: Span,
+    /// When it fired.
+    pub timing: Timing,
+    /// 0, 1, 2, … per (key, window).
+    pub pane_index: u32,
+    /// The encoded value (JSON).
+    pub value: Vec<u8>,
+}
+
+/// A late record, as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LateRecord {
+    /// Its place in the shard.
+    pub position: Position,
+    /// Its partition key.
+    pub partition_key: String,
+    /// The key as a person reads it.
+    pub key_text: String,
+    /// Its event time.
+    pub event_time: EventTime,
+    /// Its bytes.
+    pub payload: Vec<u8>,
+}
+
+/// What could not be processed, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quarantined {
+    /// Why.
+    pub reject: Reject,
+    /// What.
+    pub origin: Origin,
+}
+
+/// What a quarantine entry is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A record, as it came.
+    Record {
+        /// Its place in the shard.
+        position: Position,
+        /// Its partition key.
+        partition_key: String,
+        /// When the stream took it in.
+        arrival: EventTime,
+        /// Its bytes.
+        payload: Vec<u8>,
+    },
+    /// A pane whose result could not be made: there is no record to blame.
+    Pane {
+        /// The key as a person reads it.
+        key_text: String,
+        /// The window.
+        window: Span,
+        /// The pane's state, CBOR.
+        state: Vec<u8>,
+    },
+}
+
+impl Output {
+    /// About how many bytes it takes when sent, for the caps of a commit: its content and 512 bytes of envelope.
+    pub fn weight(&self) -> usize {
+        let content = match self {
+            Self::Result(result) => result.value.len() + result.key_text.len(),
+            Self::Late(late) => late.payload.len(),
+            Self::Quarantined(entry) => match &entry.origin {
+                Origin::Record { payload, .. } => payload.len() + entry.reject.message.len(),
+                Origin::Pane { state, .. } => state.len() + entry.reject.message.len(),
+            },
+        };
+        content + 512
+    }
+}

@@ -1,0 +1,98 @@
+//! A record of the source stream and its place in the shard.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::EventTime;
+
+/// A Kinesis sequence number: an opaque decimal number of up to 129 digits that grows within one shard.
+///
+/// Compared as a number, never as text; kept without leading zeros.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SequenceNumber(Box<str>);
+
+impl SequenceNumber {
+    /// Reads a decimal number of 1 to 129 digits; `None` for anything else.
+    pub fn parse(digits: &str) -> Option<Self> {
+        let valid = (1..=129).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+        let significant = digits.trim_start_matches('0');
+        valid.then(|| Self(if significant.is_empty() { "0" } else { significant }.into()))
+    }
+
+    /// The decimal digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Ord for SequenceNumber {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.len().cmp(&other.0.len()).then_with(|| self.0.cmp(&other.0))
+    }
+}
+
+impl PartialOrd for SequenceNumber {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for SequenceNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A record's place in its shard: the sequence number, and for records that a producer packed into one Kinesis record
+/// the number inside it (0 otherwise).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Position {
+    /// The Kinesis sequence number.
+    pub sequence: SequenceNumber,
+    /// The sub-sequence number, from 0.
+    #[serde(default, rename = "sub")]
+    pub sub_sequence: u64,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.sequence, self.sub_sequence)
+    }
+}
+
+/// One record as it came from the shard. The payload is borrowed from the batch.
+#[derive(Clone, Debug)]
+pub struct Record<'a> {
+    /// Its place in the shard.
+    pub position: Position,
+    /// The partition key that the producer gave (1 to 256 characters).
+    pub partition_key: &'a str,
+    /// When the stream took it in, on the stream's clock.
+    pub arrival: EventTime,
+    /// The bytes that the producer put.
+    pub payload: &'a [u8],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequence_numbers_compare_as_numbers() {
+        let number = |digits| SequenceNumber::parse(digits).expect("digits");
+        assert!(number("9") < number("10"));
+        assert!(number("0099") < number("100"));
+        assert_eq!(number("000"), number("0"));
+        assert!(number(&"9".repeat(128)) < number(&format!("1{}", "0".repeat(128))));
+    }
+
+    #[test]
+    fn what_is_no_decimal_number_is_refused() {
+        for wrong in ["", "-1", "1a", "१", &"1".repeat(130)] {
+            assert_eq!(SequenceNumber::parse(wrong), None, "{wrong}");
+        }
+    }
+}

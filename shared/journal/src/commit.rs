@@ -1,0 +1,145 @@
+//! Writing the next record.
+
+use std::time::Duration;
+
+use tidemill_core::{Change, EventTime, Position, Progress};
+
+use crate::flush::Flushed;
+use crate::parts::{self, Renewal};
+use crate::{Deadline, Error, Guard, JournalId, Kind, Output, Put, Record, SlotItem, State, Store, StoreError, View};
+
+/// An item of DynamoDB has at most 400 KB, names and attributes included.
+const BODY_LIMIT: usize = 390_000;
+/// How often a put without an answer is sent again.
+const PUT_ATTEMPTS: u32 = 3;
+const PUT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What the next record holds, as far as its writer decides it.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// What moves the shard on.
+    pub kind: Kind,
+    /// The last record taken.
+    pub position: Option<Position>,
+    /// How far the shard is then.
+    pub progress: Progress,
+    /// Cells that changed.
+    pub changes: Vec<Change>,
+    /// What to send; every one accepted by the sink's [`objection`](crate::Sink::objection).
+    pub outputs: Vec<Output>,
+    /// Behind which position records are missing.
+    pub gap: Option<Position>,
+    /// The schedule's own time, of a tick.
+    pub tick: Option<EventTime>,
+}
+
+/// How a commit ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Committed {
+    /// It is acknowledged: the view has moved on, the state's overlay is to be installed.
+    Done,
+    /// Someone else wrote a record, perhaps this writer's own earlier attempt: neither success nor failure. The overlay
+    /// is to be discarded; catch up and start over at flush.
+    Conflict,
+    /// The record would not fit its item; nothing was written. The overlay is to be discarded; take less.
+    TooLarge {
+        /// Its bytes.
+        bytes: usize,
+    },
+}
+
+/// Writes record n+1 on a flushed view of exactly n (I1, I3). `state` still shows n: the step lies in its overlay.
+///
+/// # Errors
+/// [`Error::Closed`] behind a Seal or Drain (I6); the store's error if no attempt is answered. View unchanged.
+pub async fn commit<S: Store>(
+    store: &S,
+    journal: &JournalId,
+    flushed: Flushed<'_>,
+    draft: Draft,
+    state: &(impl State + ?Sized),
+    deadline: Deadline,
+) -> Result<Committed, Error> {
+    let view = flushed.into_view();
+    check_open(journal, view, draft.kind)?;
+    let renewal = parts::plan(journal, view, state)?;
+    let record = record(view, draft, &renewal);
+    let number = record.number;
+    let encode = |why| Error::Encode { journal: journal.clone(), number, why };
+    let item = SlotItem { incarnation: view.incarnation, number, body: record.encode().map_err(encode)? };
+    if item.body.len() > BODY_LIMIT {
+        return Ok(Committed::TooLarge { bytes: item.body.len() });
+    }
+    // Acknowledged before the commit that names them: a name without its image would make the journal unreadable.
+    for image in &renewal.images {
+        store.write_part(journal, &image.id, &image.chunks).await?;
+    }
+    if put(store, journal, view, &item, deadline).await? == Put::Conflict {
+        view.meet_others();
+        return Ok(Committed::Conflict);
+    }
+    view.advance(record, item.body.len(), true);
+    for id in &renewal.replaced {
+        // Garbage only now that the commit that replaces it is acknowledged. What stays behind costs storage alone.
+        let _ = store.delete_part(journal, id).await;
+    }
+    Ok(Committed::Done)
+}
+
+/// Data may not follow the end; the rest of a firing that the end began may.
+fn check_open(journal: &JournalId, view: &View, kind: Kind) -> Result<(), Error> {
+    match view.kind {
+        Kind::Drain if kind == Kind::Drain => Ok(()),
+        Kind::Seal | Kind::Drain => {
+            Err(Error::Closed { journal: journal.clone(), kind: view.kind, number: view.number })
+        }
+        Kind::Init | Kind::Data | Kind::Tick => Ok(()),
+    }
+}
+
+fn record(view: &View, draft: Draft, renewal: &Renewal) -> Record {
+    Record {
+        incarnation: view.incarnation,
+        ring: view.ring,
+        number: view.number + 1,
+        kind: draft.kind,
+        position: draft.position,
+        progress: draft.progress,
+        changes: draft.changes,
+        outputs: draft.outputs,
+        oldest: renewal.oldest(&view.parts),
+        schema: (!renewal.names.is_empty()).then(|| view.schema.clone()),
+        parts: renewal.names.clone(),
+        spills: Vec::new(),
+        gap: draft.gap,
+        tick: draft.tick,
+    }
+}
+
+/// The conditional write of record n+1. Without an answer the same put goes again: if the first one did arrive, the
+/// second conflicts with it, and catching up finds it.
+async fn put<S: Store>(
+    store: &S,
+    journal: &JournalId,
+    view: &View,
+    item: &SlotItem,
+    deadline: Deadline,
+) -> Result<Put, Error> {
+    let guard = match view.ring.lap_before(item.number) {
+        Some(number) => Guard::Replaces { number, incarnation: view.incarnation },
+        None => {
+            Guard::VacantAfter { slot: view.ring.slot(view.number), number: view.number, incarnation: view.incarnation }
+        }
+    };
+    let slot = view.ring.slot(item.number);
+    let mut attempt = 1;
+    loop {
+        match store.put_slot(journal, slot, item, guard).await {
+            Err(StoreError::Unavailable { .. }) if attempt < PUT_ATTEMPTS && deadline.allows(PUT_PAUSE) => {
+                tokio::time::sleep(PUT_PAUSE * attempt).await;
+                attempt += 1;
+            }
+            answered => return Ok(answered?),
+        }
+    }
+}

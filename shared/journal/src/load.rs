@@ -1,0 +1,210 @@
+//! Reading a journal from nothing.
+
+use tidemill_core::Progress;
+
+use crate::catch_up::{CaughtUp, catch_up};
+use crate::parts::{self, Parts};
+use crate::{Error, JournalId, Kind, Record, Schema, SlotItem, State, Store, View};
+
+/// How often a journal that changes meanwhile is read anew.
+const ATTEMPTS: u32 = 8;
+
+/// The view and state of a journal, or `None` if it has no record 1.
+///
+/// Any record that still holds its slot is a safe start: the records behind its `oldest` must be complete and the parts
+/// named last among them must exist; what came meanwhile is then caught up. A gap or a missing part means that the
+/// journal moved on under the reader, and it reads again.
+///
+/// # Errors
+/// If the journal is of something else than `schema` says, an item is damaged, or the store fails.
+pub async fn load<S: Store, T: State + ?Sized>(
+    store: &S,
+    journal: &JournalId,
+    schema: &Schema,
+    open: impl Fn() -> Box<T>,
+) -> Result<Option<(View, Box<T>)>, Error> {
+    let mut why = String::new();
+    for _ in 0..ATTEMPTS {
+        let Some(head) = find_head(store, journal).await? else { return Ok(None) };
+        let mut state = open();
+        match assemble(store, journal, &head, state.as_mut()).await? {
+            Ok(mut view) => {
+                check_schema(journal, &view.schema, schema)?;
+                match catch_up(store, journal, &mut view, state.as_mut()).await? {
+                    CaughtUp::Current | CaughtUp::Advanced => return Ok(Some((view, state))),
+                    CaughtUp::Lost => why = "it was begun anew, or went round the ring".to_owned(),
+                }
+            }
+            Err(moved) => why = moved,
+        }
+    }
+    Err(Error::Unsettled { journal: journal.clone(), attempts: ATTEMPTS, why })
+}
+
+/// A record as late as can be found: at least every one that was acknowledged before the call.
+///
+/// Slot 1 holds the record that began the present lap. From there the numbers grow by one a slot up to the head, so the
+/// head is searched by doubling and halving, from the flush mark if it is ahead.
+async fn find_head<S: Store>(store: &S, journal: &JournalId) -> Result<Option<Record>, Error> {
+    let Some(first) = store.read_slot(journal, 1).await? else { return Ok(None) };
+    let mut head = decode(journal, 1, &first)?;
+    let (ring, lap_end) = (head.ring, head.number + u64::from(head.ring.slots()) - 1);
+    let marked = store.read_mark(journal).await?.filter(|mark| mark.incarnation == head.incarnation);
+    let hint = marked.map_or(0, |mark| mark.number).min(lap_end);
+    // Between steps: `head` is held, everything from `beyond` on is not.
+    let (mut beyond, mut stride) = (lap_end + 1, hint.saturating_sub(head.number).max(1));
+    while head.number + 1 < beyond {
+        let probe = (head.number + stride).min(beyond - 1);
+        let found = store.read_slot(journal, ring.slot(probe)).await?;
+        match found.filter(|item| item.number >= probe && item.incarnation == head.incarnation) {
+            Some(item) if item.number > probe => beyond = beyond.min(probe),
+            Some(item) => {
+                head = decode(journal, ring.slot(probe), &item)?;
+                stride *= 2;
+            }
+            None => beyond = probe,
+        }
+        stride = stride.min(beyond.saturating_sub(head.number) / 2).max(1);
+    }
+    Ok(Some(head))
+}
+
+/// The view at `head` and its state; the inner error says what was not there (any more).
+async fn assemble<S: Store, T: State + ?Sized>(
+    store: &S,
+    journal: &JournalId,
+    head: &Record,
+    state: &mut T,
+) -> Result<Result<View, String>, Error> {
+    let records = match read_records(store, journal, head).await? {
+        Ok(records) => records,
+        Err(moved) => return Ok(Err(moved)),
+    };
+    let Some(schema) = records.iter().rev().find_map(|(record, _)| record.schema.clone()) else {
+        return Err(Error::damaged(journal, "the ring", "no record behind `oldest` names the parts"));
+    };
+    let mut parts = Parts::unnamed();
+    records.iter().for_each(|(record, size)| parts.advance(record, *size));
+    if !parts.are_complete() {
+        return Err(Error::damaged(journal, "the ring", "the parts do not cover all keys"));
+    }
+    if let Some(moved) = restore_images(store, journal, &parts, state).await? {
+        return Ok(Err(moved));
+    }
+    for (record, _) in &records {
+        restore_changes(journal, &parts, record, state)?;
+    }
+    Ok(Ok(view_at(head, parts, schema)))
+}
+
+fn view_at(head: &Record, parts: Parts, schema: Schema) -> View {
+    View {
+        incarnation: head.incarnation,
+        ring: head.ring,
+        number: head.number,
+        kind: head.kind,
+        position: head.position.clone(),
+        progress: Progress::clone(&head.progress),
+        flushed: head.outputs.is_empty(),
+        outputs: head.outputs.clone(),
+        parts,
+        schema,
+        own: false,
+        contended: false,
+        wary: 0,
+    }
+}
+
+/// The records behind `oldest` up to the head, each with the size of its item.
+async fn read_records<S: Store>(
+    store: &S,
+    journal: &JournalId,
+    head: &Record,
+) -> Result<Result<Vec<(Record, usize)>, String>, Error> {
+    let first = head.oldest + 1;
+    let mut items = Vec::new();
+    for range in head.ring.ranges(first, head.number) {
+        items.extend(store.read_slots(journal, range, usize::MAX).await?);
+    }
+    let mut records = Vec::with_capacity(items.len());
+    for (slot, item) in items {
+        let expected = first + records.len() as u64;
+        if item.number != expected || item.incarnation != head.incarnation {
+            return Ok(Err(format!("slot {slot} holds record {} and not {expected}", item.number)));
+        }
+        records.push((decode(journal, slot, &item)?, item.body.len()));
+    }
+    let complete = first + records.len() as u64 == head.number + 1;
+    Ok(if complete { Ok(records) } else { Err(format!("a record behind {} is missing", head.oldest)) })
+}
+
+/// Restores all part images; answers with what is missing, if any is.
+async fn restore_images<S: Store, T: State + ?Sized>(
+    store: &S,
+    journal: &JournalId,
+    parts: &Parts,
+    state: &mut T,
+) -> Result<Option<String>, Error> {
+    for name in parts.names() {
+        let Some(id) = &name.image else { continue };
+        let Some(chunks) = store.read_part(journal, id).await? else {
+            return Ok(Some(format!("part {} is missing", id.id)));
+        };
+        let damaged = |why: String| Error::damaged(journal, format!("part {}", id.id), why);
+        let image = parts::open_image(name, &chunks).map_err(damaged)?;
+        for cell in &image.cells {
+            state.restore(cell).map_err(|corrupt| damaged(corrupt.to_string()))?;
+        }
+    }
+    Ok(None)
+}
+
+/// Restores the changes of a record that the images do not hold yet.
+fn restore_changes<T: State + ?Sized>(
+    journal: &JournalId,
+    parts: &Parts,
+    record: &Record,
+    state: &mut T,
+) -> Result<(), Error> {
+    let behind = record.changes.iter().filter(|c| parts.as_of(&c.key).is_some_and(|as_of| record.number > as_of));
+    for change in behind {
+        state
+            .restore(change)
+            .map_err(|corrupt| Error::damaged(journal, format!("record {}", record.number), corrupt))?;
+    }
+    Ok(())
+}
+
+/// The record in a slot's item; the item's attributes must say the same.
+pub(crate) fn decode(journal: &JournalId, slot: u32, item: &SlotItem) -> Result<Record, Error> {
+    let damaged = |why: String| Error::damaged(journal, format!("slot {slot} (record {})", item.number), why);
+    let record = Record::decode(&item.body).map_err(damaged)?;
+    let fits = record.number == item.number
+        && record.incarnation == item.incarnation
+        && record.ring.slots() >= 2
+        && record.ring.slot(record.number) == slot
+        && record.oldest < record.number
+        && record.number - record.oldest < u64::from(record.ring.slots())
+        && (record.number == 1) == (record.kind == Kind::Init);
+    if fits {
+        Ok(record)
+    } else {
+        Err(damaged(format!("its content is record {} of a ring of {}", record.number, record.ring.slots())))
+    }
+}
+
+fn check_schema(journal: &JournalId, stored: &Schema, expected: &Schema) -> Result<(), Error> {
+    let mut differences = Vec::new();
+    if stored.journal != *journal {
+        differences.push(format!("it was written for {}", stored.journal));
+    }
+    let names = stored.fingerprint.keys().chain(expected.fingerprint.keys());
+    let names: std::collections::BTreeSet<_> = names.collect();
+    for name in names {
+        let text = |schema: &Schema| schema.fingerprint.get(name).cloned().unwrap_or_else(|| "nothing".to_owned());
+        if text(stored) != text(expected) {
+            differences.push(format!("{name}: stored {:?}, now {:?}", text(stored), text(expected)));
+        }
+    }
+    if differences.is_empty() { Ok(()) } else { Err(Error::Foreign { journal: journal.clone(), differences }) }
+}

@@ -1,0 +1,110 @@
+//! The reference store: items in memory.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+
+use crate::{Guard, JournalId, Mark, PartId, Put, SlotItem, Store, StoreError};
+
+/// A [`Store`] in memory: what the laws mean. For tests, and for pipelines that need no durability.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    journals: Mutex<BTreeMap<JournalId, Items>>,
+}
+
+#[derive(Debug, Default)]
+struct Items {
+    slots: BTreeMap<u32, SlotItem>,
+    mark: Option<Mark>,
+    parts: BTreeMap<String, Vec<Bytes>>,
+}
+
+impl Items {
+    fn allows(&self, slot: u32, guard: Guard) -> bool {
+        let holds = |slot: u32, number: u64, incarnation| {
+            self.slots.get(&slot).is_some_and(|item| item.number == number && item.incarnation == incarnation)
+        };
+        match guard {
+            Guard::Vacant => !self.slots.contains_key(&slot),
+            Guard::VacantAfter { slot: before, number, incarnation } => {
+                !self.slots.contains_key(&slot) && holds(before, number, incarnation)
+            }
+            Guard::Replaces { number, incarnation } => holds(slot, number, incarnation),
+        }
+    }
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn with<T>(&self, journal: &JournalId, act: impl FnOnce(&mut Items) -> T) -> T {
+        let mut journals: MutexGuard<'_, _> = self.journals.lock().unwrap_or_else(PoisonError::into_inner);
+        act(journals.entry(journal.clone()).or_default())
+    }
+}
+
+impl Store for MemoryStore {
+    async fn read_slot(&self, journal: &JournalId, slot: u32) -> Result<Option<SlotItem>, StoreError> {
+        Ok(self.with(journal, |items| items.slots.get(&slot).cloned()))
+    }
+
+    async fn read_slots(
+        &self,
+        journal: &JournalId,
+        slots: RangeInclusive<u32>,
+        limit: usize,
+    ) -> Result<Vec<(u32, SlotItem)>, StoreError> {
+        Ok(self.with(journal, |items| {
+            items.slots.range(slots).take(limit).map(|(slot, item)| (*slot, item.clone())).collect()
+        }))
+    }
+
+    async fn put_slot(&self, journal: &JournalId, slot: u32, item: &SlotItem, guard: Guard) -> Result<Put, StoreError> {
+        Ok(self.with(journal, |items| {
+            if !items.allows(slot, guard) {
+                return Put::Conflict;
+            }
+            items.slots.insert(slot, item.clone());
+            Put::Stored
+        }))
+    }
+
+    async fn read_mark(&self, journal: &JournalId) -> Result<Option<Mark>, StoreError> {
+        Ok(self.with(journal, |items| items.mark))
+    }
+
+    async fn write_mark(&self, journal: &JournalId, mark: &Mark) -> Result<(), StoreError> {
+        self.with(journal, |items| items.mark = Some(*mark));
+        Ok(())
+    }
+
+    async fn write_part(&self, journal: &JournalId, id: &PartId, chunks: &[Bytes]) -> Result<(), StoreError> {
+        self.with(journal, |items| items.parts.insert(id.id.clone(), chunks.to_vec()));
+        Ok(())
+    }
+
+    async fn read_part(&self, journal: &JournalId, id: &PartId) -> Result<Option<Vec<Bytes>>, StoreError> {
+        let complete = |chunks: &Vec<Bytes>| chunks.len() == id.chunks as usize;
+        Ok(self.with(journal, |items| items.parts.get(&id.id).cloned()).filter(complete))
+    }
+
+    async fn delete_part(&self, journal: &JournalId, id: &PartId) -> Result<(), StoreError> {
+        self.with(journal, |items| items.parts.remove(&id.id));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_reference_store_keeps_the_laws() {
+        crate::laws::check(&MemoryStore::new()).await;
+    }
+}

@@ -1,0 +1,224 @@
+//! The journal record: what one commit holds, and its stored bytes.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use bytes::Bytes;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_bytes::ByteBuf;
+use tidemill_core::{Change, EventTime, PartRange, Position, Progress, SequenceNumber};
+
+use crate::frame;
+use crate::{JournalId, PartId, Ring};
+
+/// The version that this code writes and reads.
+pub const FORMAT_VERSION: u8 = 1;
+
+/// Which life of a journal: a random number drawn at Init and carried by every record and every result id. A journal
+/// that is dropped and begun anew has another, so its results are no repeats of the old ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Incarnation(pub u64);
+
+impl fmt::Display for Incarnation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl std::str::FromStr for Incarnation {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        u64::from_str_radix(text, 16).map(Self)
+    }
+}
+
+impl Serialize for Incarnation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Incarnation {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        u64::deserialize(deserializer).map(Self)
+    }
+}
+
+/// What moved the shard on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The first record of every journal (I7).
+    Init,
+    /// Records of the shard, or the rest of a firing.
+    Data,
+    /// A scheduled tick.
+    Tick,
+    /// The shard was split or merged; its children go on. Nothing follows (I6).
+    Seal,
+    /// The end of input, in a replay. The journal refuses data from here on.
+    Drain,
+}
+
+/// One output in its final bytes, as the sink gets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// The logical name of the sink.
+    pub sink: String,
+    /// The partition key, 1 to 256 characters.
+    pub partition_key: String,
+    /// The bytes to send.
+    pub data: Bytes,
+}
+
+/// The name of a part's image: the cells of `range` as of commit `as_of`, before any later record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartName {
+    /// Which keys, by hash.
+    pub range: PartRange,
+    /// The image; `None` for a part without cells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<PartId>,
+    /// s: the image holds exactly the records 1..=s.
+    #[serde(rename = "s")]
+    pub as_of: u64,
+}
+
+/// Content of a record that did not fit its item, in an immutable item of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spill {
+    /// The item.
+    pub id: PartId,
+}
+
+/// Whose state this is, and what it depends on. Stands in every record that names parts, so the ring always holds it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schema {
+    /// The journal that it was written for.
+    pub journal: JournalId,
+    /// The operator's fingerprint.
+    pub fingerprint: BTreeMap<String, String>,
+    /// The shard's first sequence number, where it is known: another one means a recreated stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starting_sequence: Option<SequenceNumber>,
+}
+
+/// Record n of a journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Which life of the journal.
+    #[serde(rename = "inc")]
+    pub incarnation: Incarnation,
+    /// R.
+    pub ring: Ring,
+    /// n, from 1.
+    #[serde(rename = "n")]
+    pub number: u64,
+    /// What moved the shard on.
+    pub kind: Kind,
+    /// The last record taken; `None` before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<Position>,
+    /// Watermark and what it is made of.
+    pub progress: Progress,
+    /// Cells that changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "stored_changes")]
+    pub changes: Vec<Change>,
+    /// What to send.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "stored_outputs")]
+    pub outputs: Vec<Output>,
+    /// Parts named here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartName>,
+    /// The smallest s over all parts after this commit: records up to it are not needed (I5).
+    pub oldest: u64,
+    /// Content that did not fit the item.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spills: Vec<Spill>,
+    /// Records that are missing between the position before and the first record taken here begin behind this position.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap: Option<Position>,
+    /// The schedule's own time, of a tick.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tick: Option<EventTime>,
+    /// Whose state this is; in every record that names parts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Schema>,
+}
+
+impl Record {
+    /// The stored bytes.
+    ///
+    /// # Errors
+    /// If the record is far too large to be stored.
+    pub fn encode(&self) -> Result<Bytes, String> {
+        frame::seal(self).map(Bytes::from)
+    }
+
+    /// The record in stored bytes.
+    ///
+    /// # Errors
+    /// What is wrong with them; they are never guessed at.
+    pub fn decode(bytes: &[u8]) -> Result<Self, String> {
+        frame::open(bytes)
+    }
+}
+
+/// Changes as `[key, slot, value]`, byte strings each.
+mod stored_changes {
+    use super::*;
+
+    type Stored = (ByteBuf, ByteBuf, Option<ByteBuf>);
+
+    pub(super) fn serialize<S: Serializer>(changes: &[Change], serializer: S) -> Result<S::Ok, S::Error> {
+        use serde_bytes::Bytes;
+        serializer.collect_seq(
+            changes.iter().map(|change| {
+                (Bytes::new(&change.key), Bytes::new(&change.slot), change.value.as_deref().map(Bytes::new))
+            }),
+        )
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Change>, D::Error> {
+        let stored = Vec::<Stored>::deserialize(deserializer)?;
+        let change = |(key, slot, value): Stored| Change {
+            key: key.into_vec(),
+            slot: slot.into_vec(),
+            value: value.map(ByteBuf::into_vec),
+        };
+        Ok(stored.into_iter().map(change).collect())
+    }
+}
+
+/// Outputs as `[sink, partition key, data]`.
+mod stored_outputs {
+    use super::*;
+
+    type Stored = (String, String, ByteBuf);
+
+    pub(super) fn serialize<S: Serializer>(outputs: &[Output], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(
+            outputs.iter().map(|output| (&output.sink, &output.partition_key, serde_bytes::Bytes::new(&output.data))),
+        )
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Output>, D::Error> {
+        let stored = Vec::<Stored>::deserialize(deserializer)?;
+        let output =
+            |(sink, partition_key, data): Stored| Output { sink, partition_key, data: Bytes::from(data.into_vec()) };
+        Ok(stored.into_iter().map(output).collect())
+    }
+}
+
+/// A part's image: the cells of a range of keys as of a commit.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PartImage {
+    #[serde(rename = "inc")]
+    pub(crate) incarnation: Incarnation,
+    pub(crate) range: PartRange,
+    #[serde(rename = "s")]
+    pub(crate) as_of: u64,
+    #[serde(with = "stored_changes")]
+    pub(crate) cells: Vec<Change>,
+}

@@ -1,0 +1,337 @@
+//! Many holders of one journal, acting in any order over a small ring: whatever they do, there is one history.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use bytes::Bytes;
+use proptest::prelude::*;
+use tidemill_core::{Change, Corrupt, PartRange, Position, Progress, Reject, SequenceNumber};
+use tidemill_journal::{
+    CaughtUp, Committed, Deadline, Draft, Error, Incarnation, JournalId, Kind, MemoryStore, Output, Ring, Schema, Sink,
+    SinkError, State, View, catch_up, commit, flush, init, load, still_holds,
+};
+
+/// Cells by key; the slot is not used.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Cells(BTreeMap<Vec<u8>, Vec<u8>>);
+
+impl State for Cells {
+    fn restore(&mut self, change: &Change) -> Result<(), Corrupt> {
+        match &change.value {
+            Some(value) => self.0.insert(change.key.clone(), value.clone()),
+            None => self.0.remove(&change.key),
+        };
+        Ok(())
+    }
+
+    fn image(&self, range: &PartRange) -> Result<Vec<Change>, Reject> {
+        let inside = self.0.iter().filter(|(key, _)| range.contains(key));
+        Ok(inside
+            .map(|(key, value)| Change { key: key.clone(), slot: Vec::new(), value: Some(value.clone()) })
+            .collect())
+    }
+}
+
+/// Remembers everything that arrives; refuses on demand.
+#[derive(Default)]
+struct Log {
+    arrived: Mutex<Vec<Bytes>>,
+    refuse: Mutex<bool>,
+}
+
+impl Sink for Log {
+    fn objection(&self, _: &Output) -> Option<String> {
+        None
+    }
+
+    async fn send(&self, outputs: &[Output], _: Deadline) -> Result<(), SinkError> {
+        // A refusal comes after the first output has arrived: sending is not all or nothing.
+        let refuse = *self.refuse.lock().expect("lock");
+        let taken = if refuse { 1 } else { outputs.len() };
+        self.arrived.lock().expect("lock").extend(outputs.iter().take(taken).map(|output| output.data.clone()));
+        if refuse { Err(SinkError::Unavailable("throttled".to_owned())) } else { Ok(()) }
+    }
+}
+
+struct Bench {
+    store: MemoryStore,
+    sink: Log,
+    journal: JournalId,
+    schema: Schema,
+    ring: Ring,
+    /// What every commit changed, by its number: the one history.
+    history: BTreeMap<u64, Vec<Change>>,
+}
+
+struct Holder {
+    view: View,
+    state: Box<Cells>,
+}
+
+impl Bench {
+    fn new(slots: u32) -> Self {
+        let journal = JournalId {
+            pipeline: "flights".to_owned(),
+            stream: "arn:aws:kinesis:us-east-1:123456789012:stream/flights".to_owned(),
+            shard: "shardId-000000000000".to_owned(),
+        };
+        let fingerprint = BTreeMap::from([("window".to_owned(), "tumbling".to_owned())]);
+        Self {
+            store: MemoryStore::new(),
+            sink: Log::default(),
+            schema: Schema { journal: journal.clone(), fingerprint, starting_sequence: None },
+            journal,
+            ring: Ring::of(slots).expect("a ring"),
+            history: BTreeMap::new(),
+        }
+    }
+
+    async fn open(&self) -> Result<Holder, Error> {
+        init(&self.store, &self.journal, Incarnation(42), self.ring, self.schema.clone()).await?;
+        let loaded = load(&self.store, &self.journal, &self.schema, || Box::new(Cells::default())).await?;
+        let (view, state) = loaded.expect("record 1 is there");
+        Ok(Holder { view, state })
+    }
+
+    /// The state that the history gives after `number` commits.
+    fn reference(&self, number: u64) -> Cells {
+        let mut cells = Cells::default();
+        for change in self.history.range(..=number).flat_map(|(_, changes)| changes) {
+            cells.restore(change).expect("restores");
+        }
+        cells
+    }
+
+    /// I2: the holder's view is the exact prefix.
+    fn assert_exact(&self, holder: &Holder) {
+        assert_eq!(*holder.state, self.reference(holder.view.number()), "at commit {}", holder.view.number());
+    }
+
+    /// Flushes and tries to commit `changes`; installs them if acknowledged.
+    async fn write(&mut self, holder: &mut Holder, changes: Vec<Change>) -> Result<Committed, Error> {
+        let number = holder.view.number() + 1;
+        let draft = Draft {
+            kind: Kind::Data,
+            position: Some(position(number)),
+            progress: Progress::start(),
+            changes: changes.clone(),
+            outputs: vec![output(number, 0), output(number, 1)],
+            gap: None,
+            tick: None,
+        };
+        let flushed = flush(&self.store, &self.sink, &self.journal, &mut holder.view, Deadline::NONE).await?;
+        let committed =
+            commit(&self.store, &self.journal, flushed, draft, holder.state.as_ref(), Deadline::NONE).await?;
+        if committed == Committed::Done {
+            assert_eq!(holder.view.number(), number);
+            changes.iter().for_each(|change| holder.state.restore(change).expect("restores"));
+            assert!(self.history.insert(number, changes).is_none(), "I1: commit {number} was written twice");
+        }
+        Ok(committed)
+    }
+}
+
+fn position(number: u64) -> Position {
+    Position { sequence: SequenceNumber::parse(&number.to_string()).expect("digits"), sub_sequence: 0 }
+}
+
+fn output(number: u64, index: u32) -> Output {
+    let data = Bytes::from(format!("{number}-{index}"));
+    Output { sink: "results".to_owned(), partition_key: "k".to_owned(), data }
+}
+
+fn change(key: u8, value: Option<u8>) -> Change {
+    Change { key: vec![key], slot: Vec::new(), value: value.map(|value| vec![value]) }
+}
+
+/// What a holder does next. A holder that does nothing for long is a zombie when it acts again.
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Write { key: u8, value: Option<u8> },
+    WriteWithoutAcknowledgement { key: u8 },
+    Follow,
+    Crash,
+}
+
+fn acts() -> impl Strategy<Value = Vec<(usize, Act)>> {
+    let act = prop_oneof![
+        6 => (0..5_u8, proptest::option::weighted(0.8, any::<u8>())).prop_map(|(key, value)| Act::Write { key, value }),
+        1 => (0..5_u8).prop_map(|key| Act::WriteWithoutAcknowledgement { key }),
+        3 => Just(Act::Follow),
+        1 => Just(Act::Crash),
+    ];
+    proptest::collection::vec((0..3_usize, act), 1..80)
+}
+
+async fn play(slots: u32, acts: &[(usize, Act)]) {
+    let mut bench = Bench::new(slots);
+    let mut holders = Vec::new();
+    for _ in 0..3 {
+        holders.push(bench.open().await.expect("opens"));
+    }
+    for (who, act) in acts {
+        let holder = &mut holders[*who];
+        match *act {
+            Act::Write { key, value } => {
+                bench.write(holder, vec![change(key, value)]).await.expect("writes");
+            }
+            Act::WriteWithoutAcknowledgement { key } => {
+                *bench.sink.refuse.lock().expect("lock") = true;
+                let number = holder.view.number();
+                let refused = bench.write(holder, vec![change(key, Some(0))]).await;
+                *bench.sink.refuse.lock().expect("lock") = false;
+                if refused.is_err() {
+                    assert_eq!(holder.view.number(), number, "I3: nothing is committed on unacknowledged outputs");
+                }
+            }
+            Act::Follow => {
+                let caught = catch_up(&bench.store, &bench.journal, &mut holder.view, holder.state.as_mut()).await;
+                if caught.expect("catches up") == CaughtUp::Lost {
+                    *holder = bench.open().await.expect("opens");
+                }
+                let newest = bench.history.keys().next_back().copied().unwrap_or(1);
+                assert_eq!(holder.view.number(), newest, "catching up reflects every acknowledged commit");
+                assert!(still_holds(&bench.store, &bench.journal, &holder.view).await.expect("reads"));
+            }
+            Act::Crash => *holder = bench.open().await.expect("opens"),
+        }
+        bench.assert_exact(&holders[*who]);
+    }
+    let mut last = bench.open().await.expect("opens");
+    bench.assert_exact(&last);
+    flush(&bench.store, &bench.sink, &bench.journal, &mut last.view, Deadline::NONE).await.expect("flushes");
+    assert_outputs_complete_and_in_order(&bench);
+}
+
+/// I3 and I4: every output of every commit arrived, and the first arrival of commit n+1 lies behind all of n.
+fn assert_outputs_complete_and_in_order(bench: &Bench) {
+    let arrived = bench.sink.arrived.lock().expect("lock");
+    let first = |data: Bytes| arrived.iter().position(|other| *other == data).expect("every output arrives");
+    let mut before = 0;
+    for number in bench.history.keys() {
+        let places = [first(output(*number, 0).data), first(output(*number, 1).data)];
+        assert!(places.iter().all(|place| *place >= before), "commit {number} overtook the one before");
+        before = places[0].max(places[1]);
+    }
+}
+
+fn run(future: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime").block_on(future);
+}
+
+proptest! {
+    #[test]
+    fn there_is_one_history_and_every_view_is_its_exact_prefix(slots in 2..6_u32, acts in acts()) {
+        run(play(slots, &acts));
+    }
+}
+
+#[test]
+fn a_journal_goes_round_its_ring_for_ever() {
+    run(async {
+        let mut bench = Bench::new(3);
+        let mut holder = bench.open().await.expect("opens");
+        for number in 0..60 {
+            let key = number % 7;
+            let committed = bench.write(&mut holder, vec![change(key, Some(number))]).await.expect("writes");
+            assert_eq!(committed, Committed::Done);
+            bench.assert_exact(&bench.open().await.expect("opens"));
+        }
+    });
+}
+
+#[test]
+fn an_idle_state_is_named_again_without_being_written() {
+    run(async {
+        let mut bench = Bench::new(3);
+        let mut holder = bench.open().await.expect("opens");
+        bench.write(&mut holder, vec![change(1, Some(1))]).await.expect("writes");
+        for _ in 0..20 {
+            bench.write(&mut holder, Vec::new()).await.expect("writes");
+        }
+        bench.assert_exact(&bench.open().await.expect("opens"));
+    });
+}
+
+#[test]
+fn a_part_larger_than_an_item_is_kept_in_chunks() {
+    run(async {
+        let mut bench = Bench::new(2);
+        let mut holder = bench.open().await.expect("opens");
+        // Bytes that do not compress: a multiplicative sequence.
+        let mut noise = 1_u64;
+        let mut bytes = || {
+            noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (noise >> 56) as u8
+        };
+        for key in 0..4 {
+            let value = (0..300_000).map(|_| bytes()).collect();
+            let big = Change { key: vec![key], slot: Vec::new(), value: Some(value) };
+            assert_eq!(bench.write(&mut holder, vec![big]).await.expect("writes"), Committed::Done);
+        }
+        bench.write(&mut holder, Vec::new()).await.expect("writes");
+        bench.assert_exact(&bench.open().await.expect("opens"));
+        let huge = Change { key: vec![9], slot: Vec::new(), value: Some((0..500_000).map(|_| bytes()).collect()) };
+        let committed = bench.write(&mut holder, vec![huge]).await.expect("answers");
+        assert!(matches!(committed, Committed::TooLarge { bytes } if bytes > 390_000));
+        bench.assert_exact(&holder);
+    });
+}
+
+#[test]
+fn a_zombie_of_a_dropped_journal_cannot_write_into_the_new_one() {
+    run(async {
+        let mut bench = Bench::new(8);
+        let mut zombie = bench.open().await.expect("opens");
+        bench.write(&mut zombie, vec![change(1, Some(1))]).await.expect("writes");
+        // The state is dropped and begun anew under another incarnation.
+        bench.store = MemoryStore::new();
+        init(&bench.store, &bench.journal, Incarnation(43), bench.ring, bench.schema.clone()).await.expect("begins");
+        assert!(!still_holds(&bench.store, &bench.journal, &zombie.view).await.expect("reads"));
+        let written = bench.write(&mut zombie, vec![change(2, Some(2))]).await.expect("answers");
+        assert_eq!(written, Committed::Conflict);
+        let caught = catch_up(&bench.store, &bench.journal, &mut zombie.view, zombie.state.as_mut()).await;
+        assert_eq!(caught.expect("answers"), CaughtUp::Current, "nothing that the zombie could take for its own");
+    });
+}
+
+#[test]
+fn a_journal_of_another_pipeline_is_refused_with_what_differs() {
+    run(async {
+        let mut bench = Bench::new(4);
+        bench.open().await.expect("opens");
+        bench.schema.fingerprint.insert("window".to_owned(), "session".to_owned());
+        let Err(error) = bench.open().await else { panic!("the journal must be refused") };
+        let text = error.to_string();
+        assert!(text.contains("window: stored \"tumbling\", now \"session\""), "{text}");
+    });
+}
+
+#[test]
+fn nothing_follows_the_end_of_input() {
+    run(async {
+        let mut bench = Bench::new(4);
+        let mut holder = bench.open().await.expect("opens");
+        let draft = Draft {
+            kind: Kind::Drain,
+            position: None,
+            progress: Progress::start(),
+            changes: Vec::new(),
+            outputs: Vec::new(),
+            gap: None,
+            tick: None,
+        };
+        let flushed = flush(&bench.store, &bench.sink, &bench.journal, &mut holder.view, Deadline::NONE).await;
+        let drained = commit(
+            &bench.store,
+            &bench.journal,
+            flushed.expect("flushes"),
+            draft,
+            holder.state.as_ref(),
+            Deadline::NONE,
+        );
+        assert_eq!(drained.await.expect("commits"), Committed::Done);
+        let refused = bench.write(&mut holder, vec![change(1, Some(1))]).await.expect_err("refused");
+        assert!(matches!(refused, Error::Closed { kind: Kind::Drain, number: 2, .. }), "{refused}");
+    });
+}

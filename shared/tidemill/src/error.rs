@@ -1,0 +1,94 @@
+//! Errors of a pipeline and of a function. `Debug` prints the same report as `Display`, since that is what a `main` that
+//! returns an error shows.
+
+use std::fmt;
+
+/// Everything that is wrong with a declared pipeline, each with its fix.
+pub struct PipelineError {
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// What is wrong.
+    pub problems: Vec<String>,
+}
+
+impl fmt::Display for PipelineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "pipeline {:?} cannot be built:", self.pipeline)?;
+        self.problems.iter().try_for_each(|problem| write!(f, "\n  - {problem}"))
+    }
+}
+
+/// Why a function cannot start or go on.
+#[non_exhaustive]
+pub enum Error {
+    /// The pipeline is not sound.
+    Pipeline(PipelineError),
+    /// Environment or account do not fit the pipeline: everything that is wrong, each with its fix.
+    Settings(Vec<String>),
+    /// The event is none that this function takes.
+    Event(String),
+    /// The journal, its store or the sink.
+    Journal(tidemill_journal::Error),
+    /// The Lambda runtime ended.
+    Runtime(String),
+}
+
+impl Error {
+    /// The kind, as Lambda's `errorType`.
+    pub const fn kind(&self) -> &'static str {
+        use tidemill_journal::Error as Journal;
+        match self {
+            Self::Pipeline(_) => "Tidemill.Pipeline",
+            Self::Settings(_) => "Tidemill.Settings",
+            Self::Event(_) => "Tidemill.Event",
+            Self::Runtime(_) => "Tidemill.Runtime",
+            Self::Journal(Journal::Store(_)) => "Tidemill.Store",
+            Self::Journal(Journal::Sink { .. }) => "Tidemill.Sink",
+            Self::Journal(Journal::Closed { .. }) => "Tidemill.JournalClosed",
+            Self::Journal(Journal::Unsettled { .. }) => "Tidemill.JournalUnsettled",
+            Self::Journal(_) => "Tidemill.JournalRefused",
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pipeline(error) => error.fmt(f),
+            Self::Settings(problems) => {
+                f.write_str("the function cannot start:")?;
+                problems.iter().try_for_each(|problem| write!(f, "\n  - {problem}"))
+            }
+            Self::Event(why) => write!(f, "the event cannot be taken: {why}"),
+            Self::Journal(error) => error.fmt(f),
+            Self::Runtime(why) => write!(f, "the Lambda runtime ended: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+impl std::error::Error for PipelineError {}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Debug for PipelineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl From<PipelineError> for Error {
+    fn from(error: PipelineError) -> Self {
+        Self::Pipeline(error)
+    }
+}
+
+impl From<tidemill_journal::Error> for Error {
+    fn from(error: tidemill_journal::Error) -> Self {
+        Self::Journal(error)
+    }
+}

@@ -1,0 +1,206 @@
+//! Running a pipeline as a Lambda function.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use lambda_runtime::{Diagnostic, LambdaEvent, LambdaInvocation, Runtime, service_fn};
+use serde::Serialize;
+use tidemill_aws::{DynamoStore, Invocation, KinesisSink, SinkStream, check_streams, connect, decode, succeeded};
+use tidemill_journal::{DEFAULT_RING, Deadline, Incarnation, Sink, Store};
+use tokio::sync::Mutex as AsyncMutex;
+use tower::{Layer, Service};
+use tracing::Level;
+
+use crate::handler::{Done, Handler, Work};
+use crate::settings::{self, ALLOW_DRAIN, Settings};
+use crate::{Error, Pipeline};
+
+/// Kept back from Lambda's deadline, so that an answer can still be given.
+const MARGIN: Duration = Duration::from_millis(500);
+/// A deadline before this (the year 2001) is none: `cargo lambda watch` sends one in 1970.
+const EARLIEST_DEADLINE: u64 = 1_000_000_000_000;
+/// The variable that sets the log level: error, warn, info (the default), debug or trace.
+const LOG_LEVEL: &str = "TIDEMILL_LOG";
+
+/// Runs the pipeline in the Lambda runtime until the environment ends. Settings come from the environment
+/// ([`settings`]), credentials and region as for every AWS SDK.
+///
+/// # Errors
+/// Everything that keeps the function from starting, at once: unset variables, missing streams.
+pub async fn run(pipeline: Pipeline) -> Result<(), Error> {
+    start_logging();
+    let settings = Settings::read(&pipeline, variable).and_then(require_lambda)?;
+    let clients = connect().await;
+    let streams = settings.sink_streams();
+    let problems = check_streams(&clients.kinesis, &streams).await;
+    if !problems.is_empty() {
+        return Err(Error::Settings(problems));
+    }
+    tracing::info!(pipeline = %pipeline, "ready");
+    let store = DynamoStore::new(clients.dynamodb, settings.journal_table);
+    let sink = KinesisSink::new(clients.kinesis, streams);
+    let handler = Handler::new(pipeline, store, sink, DEFAULT_RING, Box::new(draw_incarnation));
+    serve(handler, settings.allow_drain).await
+}
+
+impl Settings {
+    fn sink_streams(&self) -> Vec<SinkStream> {
+        let stream = |(sink, stream): (&String, &String)| SinkStream {
+            sink: sink.clone(),
+            stream: stream.clone(),
+            variable: settings::sink_variable(sink),
+        };
+        self.streams.iter().map(stream).collect()
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The runtime panics without its own variables; say instead how a function is started.
+fn require_lambda(settings: Settings) -> Result<Settings, Error> {
+    if variable("AWS_LAMBDA_RUNTIME_API").is_some() {
+        return Ok(settings);
+    }
+    Err(Error::Settings(vec![
+        "this program is a Lambda function and AWS_LAMBDA_RUNTIME_API is not set. Start it with `cargo tidemill replay`, \
+         `cargo lambda watch`, or deploy it"
+            .to_owned(),
+    ]))
+}
+
+fn start_logging() {
+    let level = variable(LOG_LEVEL).and_then(|level| level.parse().ok()).unwrap_or(Level::INFO);
+    // A subscriber that the program itself installed before stays.
+    let _ = tracing_subscriber::fmt().json().with_max_level(level).with_target(false).try_init();
+}
+
+fn draw_incarnation() -> Incarnation {
+    Incarnation(fastrand::u64(..))
+}
+
+async fn serve<S, K>(handler: Handler<S, K>, allow_drain: bool) -> Result<(), Error>
+where
+    S: Store + 'static,
+    K: Sink + 'static,
+{
+    let handler = Arc::new(AsyncMutex::new(handler));
+    let bodies = Bodies::default();
+    let service = service_fn({
+        let bodies = bodies.clone();
+        move |event: LambdaEvent<()>| {
+            let (handler, body) = (Arc::clone(&handler), bodies.take(&event.context.request_id));
+            // Boxed: the SDKs' futures within are so large that their layout overflows the compiler's depth limit.
+            Box::pin(async move {
+                let deadline = deadline(event.context.deadline);
+                let mut handler = handler.lock().await;
+                invoke(&mut handler, &body, allow_drain, deadline).await
+            })
+        }
+    });
+    Runtime::new(service).layer(bodies).run().await.map_err(|e| Error::Runtime(e.to_string()))
+}
+
+/// Decode, work, respond.
+async fn invoke<S: Store, K: Sink>(
+    handler: &mut Handler<S, K>,
+    body: &[u8],
+    allow_drain: bool,
+    deadline: Deadline,
+) -> Result<impl Serialize + use<S, K>, Error> {
+    let done = match decode(body).map_err(|e| Error::Event(e.to_string()))? {
+        Invocation::Batch(batch) => match batch.source() {
+            Some(source) => {
+                let records = batch.records();
+                handler.handle(&source.stream, &source.shard, Work::Records(&records), deadline).await?
+            }
+            None => Done::default(),
+        },
+        Invocation::Drain(source) if allow_drain => {
+            handler.handle(&source.stream, &source.shard, Work::Drain, deadline).await?
+        }
+        Invocation::Drain(_) => {
+            return Err(Error::Event(format!(
+                "the end of input would close every window and the journal for good: it is accepted only where a harness \
+                 sets {ALLOW_DRAIN}=1"
+            )));
+        }
+    };
+    report(done);
+    Ok(succeeded())
+}
+
+fn report(done: Done) {
+    let Done { taken, repeats, commits, outputs, late, quarantined, conflicts } = done;
+    if quarantined > 0 {
+        tracing::warn!(quarantined, "records went to the quarantine; each entry says why");
+    }
+    tracing::debug!(taken, repeats, commits, outputs, late, quarantined, conflicts, "done");
+}
+
+fn deadline(epoch_millis: u64) -> Deadline {
+    if epoch_millis < EARLIEST_DEADLINE {
+        return Deadline::NONE;
+    }
+    let end = UNIX_EPOCH + Duration::from_millis(epoch_millis);
+    let left = end.duration_since(SystemTime::now()).unwrap_or_default();
+    Deadline::at(Instant::now() + left.saturating_sub(MARGIN))
+}
+
+impl From<Error> for Diagnostic {
+    fn from(error: Error) -> Self {
+        tracing::error!(kind = error.kind(), "{error}");
+        Self { error_type: error.kind().to_owned(), error_message: error.to_string() }
+    }
+}
+
+/// Bodies of invocations on their way past the runtime, by request id.
+///
+/// The runtime decodes a payload into owned types through a slow path; the body is taken out before, `null` left in its
+/// place, and the handler decodes the bytes themselves.
+#[derive(Clone, Default)]
+struct Bodies(Arc<Mutex<BTreeMap<String, Bytes>>>);
+
+impl Bodies {
+    fn put(&self, request_id: String, body: Bytes) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(request_id, body);
+    }
+
+    fn take(&self, request_id: &str) -> Bytes {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(request_id).unwrap_or_default()
+    }
+}
+
+impl<S> Layer<S> for Bodies {
+    type Service = TakeBody<S>;
+
+    fn layer(&self, inner: S) -> TakeBody<S> {
+        TakeBody { inner, bodies: self.clone() }
+    }
+}
+
+/// Takes the body out of each invocation.
+struct TakeBody<S> {
+    inner: S,
+    bodies: Bodies,
+}
+
+impl<S: Service<LambdaInvocation>> Service<LambdaInvocation> for TakeBody<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut invocation: LambdaInvocation) -> Self::Future {
+        let body = std::mem::replace(&mut invocation.body, Bytes::from_static(b"null"));
+        self.bodies.put(invocation.context.request_id.clone(), body);
+        self.inner.call(invocation)
+    }
+}

@@ -1,0 +1,92 @@
+//! What a function reads from its environment: the physical names behind the pipeline's logical ones.
+
+use std::collections::BTreeMap;
+
+use crate::{Error, Pipeline};
+
+/// The variable that names the journal table.
+pub const JOURNAL_TABLE: &str = "TIDEMILL_JOURNAL_TABLE";
+/// The variable that names the quarantine stream.
+pub const QUARANTINE: &str = "TIDEMILL_QUARANTINE";
+/// The variable by which a harness allows the end of input. Never set it on AWS.
+pub const ALLOW_DRAIN: &str = "TIDEMILL_ALLOW_DRAIN";
+
+/// The logical name of the quarantine among a function's sinks.
+pub(crate) const QUARANTINE_SINK: &str = "quarantine";
+
+/// Physical names of what a pipeline uses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The DynamoDB table of the journals.
+    pub journal_table: String,
+    /// Stream names or ARNs by logical name, the quarantine among them.
+    pub streams: BTreeMap<String, String>,
+    /// Whether the end of input is accepted: only in a process that a harness started.
+    pub allow_drain: bool,
+}
+
+impl Settings {
+    /// Reads the settings of `pipeline` by `read`, which looks up one variable.
+    ///
+    /// # Errors
+    /// All variables that are unset or empty, together.
+    pub fn read(pipeline: &Pipeline, read: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
+        let mut problems = Vec::new();
+        let mut require = |variable: &str, what: &str| {
+            read(variable).filter(|value| !value.trim().is_empty()).unwrap_or_else(|| {
+                problems.push(format!("{variable} is not set: {what}. Set it in the template, under Environment"));
+                String::new()
+            })
+        };
+        let journal_table = require(JOURNAL_TABLE, "the name of the DynamoDB table for journals, `!Ref` of it");
+        let mut streams = BTreeMap::new();
+        for sink in pipeline.sinks() {
+            let name = sink.logical_name();
+            let what = format!("the stream that pipeline {:?} calls {name:?}, `!Ref` of it", pipeline.name());
+            streams.insert(name.to_owned(), require(&stream_variable(name), &what));
+        }
+        let quarantine = require(QUARANTINE, "the stream for records that cannot be processed, `!Ref` of it");
+        streams.insert(QUARANTINE_SINK.to_owned(), quarantine);
+        let allow_drain = read(ALLOW_DRAIN).is_some_and(|value| value == "1");
+        if problems.is_empty() {
+            Ok(Self { journal_table, streams, allow_drain })
+        } else {
+            Err(Error::Settings(problems))
+        }
+    }
+}
+
+/// The variable that names a sink's stream, the quarantine's too.
+pub(crate) fn sink_variable(sink: &str) -> String {
+    if sink == QUARANTINE_SINK { QUARANTINE.to_owned() } else { stream_variable(sink) }
+}
+
+/// The variable that holds the physical name of a stream: `late-flights` → `TIDEMILL_STREAM_LATE_FLIGHTS`.
+pub fn stream_variable(logical_name: &str) -> String {
+    format!("TIDEMILL_STREAM_{}", logical_name.to_ascii_uppercase().replace('-', "_"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::clicks;
+
+    #[test]
+    fn all_unset_variables_are_reported_together() {
+        let error =
+            Settings::read(&clicks(), |name| (name == QUARANTINE).then(|| " ".to_owned())).expect_err("refused");
+        let text = error.to_string();
+        for variable in [JOURNAL_TABLE, QUARANTINE, "TIDEMILL_STREAM_CLICKS_PER_PAGE", "TIDEMILL_STREAM_LATE"] {
+            assert!(text.contains(&format!("{variable} is not set")), "{text}");
+        }
+    }
+
+    #[test]
+    fn streams_are_found_by_their_logical_names() {
+        let settings = Settings::read(&clicks(), |name| Some(format!("physical-{name}"))).expect("all set");
+        assert_eq!(settings.journal_table, "physical-TIDEMILL_JOURNAL_TABLE");
+        assert_eq!(settings.streams["late"], "physical-TIDEMILL_STREAM_LATE");
+        assert_eq!(settings.streams[QUARANTINE_SINK], "physical-TIDEMILL_QUARANTINE");
+        assert!(!settings.allow_drain, "only `1` allows it");
+    }
+}

@@ -1,0 +1,9 @@
+//! What several tests of the workspace share: inputs, a sink that remembers, and a store that fails on demand.
+
+mod faulty;
+mod flights;
+mod inbox;
+
+pub use faulty::{Fault, FaultyStore};
+pub use flights::{Flight, records};
+pub use inbox::{Inbox, Received};
