@@ -92,7 +92,14 @@ struct Turn {
 fn turns() -> impl Strategy<Value = Vec<Turn>> {
     let fault = prop_oneof![4 => Just(None), 1 => Just(Some(Fault::LostRequest)), 1 => Just(Some(Fault::LostAnswer))];
     let turn = (1..30_usize, 0..10_usize, 0..3_usize, proptest::bool::weighted(0.2), fault, 0..2_u32).prop_map(
-        |(length, again, environment, cold, fault, failures)| Turn { length, again, environment, cold, fault, failures },
+        |(length, again, environment, cold, fault, failures)| Turn {
+            length,
+            again,
+            environment,
+            cold,
+            fault,
+            failures,
+        },
     );
     proptest::collection::vec(turn, 1..40)
 }

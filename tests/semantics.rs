@@ -147,7 +147,9 @@ fn failing_and_panicking_closures_quarantine_their_record_alone() {
         .event_time(|click| (click.weight != 1).then_some(click.at), OutOfOrder::at_most(Duration::ZERO))
         .key_by(|click| if click.weight == 2 { Err("no page") } else { Ok(click.page.clone()) })
         .window(Tumbling::every(SECOND))
-        .aggregate(|over| over.sum(|click| if click.weight == 3 { panic!("weight {}", click.weight) } else { click.weight }))
+        .aggregate(|over| {
+            over.sum(|click| if click.weight == 3 { panic!("weight {}", click.weight) } else { click.weight })
+        })
         .emit(|pane, total| (pane.key, total))
         .to(Kinesis::stream("out"))
         .build();
@@ -158,7 +160,11 @@ fn failing_and_panicking_closures_quarantine_their_record_alone() {
     }
     assert_eq!(reasons(&driver), [Reason::NoEventTime, Reason::Failed, Reason::Panicked]);
     assert!(driver.quarantined()[2].reject.message.contains("weight 3"));
-    assert_eq!(driver.watermark().time(), EventTime::from_millis(4), "failing records raise it, those without time do not");
+    assert_eq!(
+        driver.watermark().time(),
+        EventTime::from_millis(4),
+        "failing records raise it, those without time do not"
+    );
     driver.drain();
     assert_eq!(driver.results::<(String, i64)>(), [("a".to_owned(), 4)]);
 }
@@ -209,10 +215,7 @@ fn events_may_borrow_and_keys_may_be_coarser_than_they_are_routed() {
         .build();
     let mut driver = Driver::new(borrowed.expect("sound"));
     driver.push(click("a", 600)).push(click("a", 1_499)).push(click("a", 1_500)).drain();
-    assert_eq!(
-        driver.results::<(i64, i64, i64, f64)>(),
-        [(500, 600, 1_499, 1_049.5), (1_500, 1_500, 1_500, 1_500.0)]
-    );
+    assert_eq!(driver.results::<(i64, i64, i64, f64)>(), [(500, 600, 1_499, 1_049.5), (1_500, 1_500, 1_500, 1_500.0)]);
 
     let routed = Pipeline::named("routed")
         .source(Json::<Click>::new())

@@ -43,13 +43,7 @@ impl Store for &FaultyStore {
         self.inner.read_slots(journal, slots, limit).await
     }
 
-    async fn put_slot(
-        &self,
-        journal: &JournalId,
-        slot: u32,
-        item: &SlotItem,
-        guard: Guard,
-    ) -> Result<Put, StoreError> {
+    async fn put_slot(&self, journal: &JournalId, slot: u32, item: &SlotItem, guard: Guard) -> Result<Put, StoreError> {
         let fault = self.next.lock().unwrap_or_else(PoisonError::into_inner).take();
         if fault != Some(Fault::LostRequest) {
             let put = self.inner.put_slot(journal, slot, item, guard).await?;

@@ -20,7 +20,7 @@ const ATTEMPTS: u32 = 4;
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
 /// How long a start waits for a stream's description. Lambda gives an init phase 10 s.
-const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
+pub(crate) const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The clients of one process. They share connections and credentials.
 #[derive(Clone, Debug)]

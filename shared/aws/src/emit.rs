@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
 
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::primitives::Blob;
@@ -20,8 +19,6 @@ pub const MAX_RECORD_BYTES: usize = 1 << 20;
 const REQUEST_RECORDS: usize = 500;
 /// The most bytes of a request, partition keys included. (10 MiB since October 2025; emulators still take 5 MiB.)
 const REQUEST_BYTES: usize = 5 << 20;
-/// How often a request under way looks at the deadline.
-const DEADLINE_STEP: Duration = Duration::from_millis(50);
 
 /// A sink's stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,7 +157,7 @@ impl KinesisSink {
             if !deadline.allows(pause) {
                 return Err(SinkError::Unavailable(format!("{report}; out of time, the next invocation sends again")));
             }
-            tracing::debug!(pause_ms = pause.as_millis(), "{report}");
+            tracing::warn!(pause_ms = pause.as_millis(), "{report}");
             tokio::time::sleep(pause).await;
         }
     }
@@ -201,10 +198,11 @@ impl KinesisSink {
     }
 }
 
-/// Ends when the deadline leaves no time for work.
+/// Ends at the deadline; never without one.
 async fn passed(deadline: Deadline) {
-    while deadline.allows(DEADLINE_STEP) {
-        tokio::time::sleep(DEADLINE_STEP).await;
+    match deadline.remaining() {
+        Some(remaining) => tokio::time::sleep(remaining).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -212,7 +210,8 @@ fn is_acknowledged(result: &PutRecordsResultEntry) -> bool {
     result.error_code.is_none() && result.sequence_number.is_some()
 }
 
-/// The failures of an answer by code, `ProvisionedThroughputExceededException × 3: Rate exceeded …`.
+/// The failures of an answer by code, `ProvisionedThroughputExceededException × 3: Rate exceeded …`, with the message of
+/// the last of each.
 fn trouble(results: &[PutRecordsResultEntry]) -> String {
     let mut by_code: BTreeMap<&str, (usize, &str)> = BTreeMap::new();
     for failed in results.iter().filter(|result| !is_acknowledged(result)) {
@@ -222,7 +221,8 @@ fn trouble(results: &[PutRecordsResultEntry]) -> String {
         *message = failed.error_message().unwrap_or_default();
     }
     let told = by_code.iter().map(|(code, (count, message))| format!("{code} × {count}: {message}"));
-    told.collect::<Vec<_>>().join(", ")
+    let told = told.collect::<Vec<_>>().join(", ");
+    if told.is_empty() { "the answer does not speak of them".to_owned() } else { told }
 }
 
 fn entries(stream: &SinkStream, outputs: &[&Output]) -> Result<Vec<PutRecordsRequestEntry>, SinkError> {
@@ -262,7 +262,7 @@ fn requests<'s, 'o>(outputs: &'s [&'o Output]) -> Vec<&'s [&'o Output]> {
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
-    use std::time::Instant;
+    use std::time::{Duration, Instant};
 
     use proptest::prelude::*;
     use serde_json::{Value, json};
@@ -348,6 +348,18 @@ mod tests {
             arrived.sort_unstable();
             assert_eq!(arrived, (0..1_700).filter(|n| sink_of(*n) == sink).collect::<Vec<_>>());
         }
+    }
+
+    #[tokio::test]
+    async fn a_throttled_shard_gets_every_output_once() {
+        let server = KinesisServer::throttled(&[("departures", 1)]).await;
+        let sink = KinesisSink::new(server.client.clone(), [stream("results", "departures")]);
+        let outputs: Vec<Output> = (0..1_300).map(|n| output("results", n)).collect();
+        sink.send(&outputs, Deadline::NONE).await.expect("all acknowledged");
+        let records = server.records("departures").await;
+        let mut arrived: Vec<usize> = records.iter().map(|record| number_of(record.data().as_ref())).collect();
+        arrived.sort_unstable();
+        assert_eq!(arrived, (0..1_300).collect::<Vec<_>>());
     }
 
     #[tokio::test]

@@ -93,7 +93,16 @@ pub(crate) struct KinesisServer {
 impl KinesisServer {
     /// With these streams, each of so many shards.
     pub(crate) async fn start(streams: &[(&str, i32)]) -> Self {
-        let options = StoreOptions { create_stream_ms: 0, shard_limit: 100, ..StoreOptions::default() };
+        Self::with(streams, false).await
+    }
+
+    /// The same, but a shard takes no more than it does on AWS: 1,000 records and 1 MiB a second.
+    pub(crate) async fn throttled(streams: &[(&str, i32)]) -> Self {
+        Self::with(streams, true).await
+    }
+
+    async fn with(streams: &[(&str, i32)], enforce_limits: bool) -> Self {
+        let options = StoreOptions { create_stream_ms: 0, shard_limit: 100, enforce_limits, ..StoreOptions::default() };
         let client = clients(&serve_app(ferrokinesis::create_app(options).0).await).await.kinesis;
         for (name, shards) in streams {
             client.create_stream().stream_name(*name).shard_count(*shards).send().await.expect("the stream is created");

@@ -18,9 +18,14 @@ impl Deadline {
         Self(Some(instant))
     }
 
+    /// What is left until then; `None` without a limit.
+    pub fn remaining(self) -> Option<Duration> {
+        self.0.map(|instant| instant.saturating_duration_since(Instant::now()))
+    }
+
     /// Whether waiting `pause` would still leave time for work.
     pub fn allows(self, pause: Duration) -> bool {
-        self.0.is_none_or(|instant| Instant::now() + pause < instant)
+        self.remaining().is_none_or(|remaining| pause < remaining)
     }
 }
 

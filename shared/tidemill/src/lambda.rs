@@ -35,12 +35,13 @@ pub async fn run(pipeline: Pipeline) -> Result<(), Error> {
     let settings = Settings::read(&pipeline, variable).and_then(require_lambda)?;
     let clients = connect().await;
     let streams = settings.sink_streams();
-    let problems = check_streams(&clients.kinesis, &streams).await;
+    let store = DynamoStore::new(clients.dynamodb, settings.journal_table);
+    let (sinks, table) = tokio::join!(check_streams(&clients.kinesis, &streams), store.check());
+    let problems: Vec<String> = sinks.into_iter().chain(table).collect();
     if !problems.is_empty() {
         return Err(Error::Settings(problems));
     }
     tracing::info!(pipeline = %pipeline, "ready");
-    let store = DynamoStore::new(clients.dynamodb, settings.journal_table);
     let sink = KinesisSink::new(clients.kinesis, streams);
     let handler = Handler::new(pipeline, store, sink, DEFAULT_RING, Box::new(draw_incarnation));
     serve(handler, settings.allow_drain).await

@@ -15,6 +15,7 @@ use tidemill_journal::{Guard, Incarnation, JournalId, Mark, PartId, Put, SlotIte
 use super::item::{self, Attributes, Stored};
 use super::request::{self, Request};
 use crate::backoff::Backoff;
+use crate::clients::CHECK_TIMEOUT;
 
 /// How often a write is sent that meets a transaction on its items. The caller repeats beyond that.
 const CONTENDED_ATTEMPTS: u32 = 4;
@@ -42,8 +43,8 @@ impl DynamoStore {
     /// Looks for the table with one small read, and gives what is wrong with its fix: no such table, no permission,
     /// another primary key. Also opens the first connection. No answer says nothing about the table, and is no problem.
     pub async fn check(&self) -> Option<String> {
-        match self.get("check", "check").await {
-            Err(refused @ StoreError::Refused { .. }) => Some(refused.to_string()),
+        match tokio::time::timeout(CHECK_TIMEOUT, self.get("check", "check")).await {
+            Ok(Err(refused @ StoreError::Refused { .. })) => Some(refused.to_string()),
             _ => None,
         }
     }

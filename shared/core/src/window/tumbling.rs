@@ -52,7 +52,7 @@ impl Window for Tumbling {
 
     fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        let whole = |d: Duration| d.subsec_nanos() % 1_000_000 == 0 && millis(d).is_some();
+        let whole = |d: Duration| d.subsec_nanos().is_multiple_of(1_000_000) && millis(d).is_some();
         if self.size.is_zero() || !whole(self.size) {
             problems.push(format!(
                 "a tumbling window of {:?}: the size must be whole milliseconds, at least one",

@@ -45,7 +45,7 @@ impl Draft {
     pub(super) fn check_bounds(&mut self, out_of_order: OutOfOrder) {
         for (what, duration) in [("out-of-orderness bound", out_of_order.bound()), ("max_ahead", out_of_order.ahead())]
         {
-            if millis(duration).is_none() || duration.subsec_nanos() % 1_000_000 != 0 {
+            if millis(duration).is_none() || !duration.subsec_nanos().is_multiple_of(1_000_000) {
                 self.problem(format!("{what} of {duration:?}: it must be whole milliseconds, at most 9,998 years"));
             }
         }

@@ -65,7 +65,7 @@ impl<T: DeserializeOwned + 'static> Default for Json<T> {
 impl<T: DeserializeOwned + 'static> Format for Json<T> {
     type Event<'a> = T;
 
-    fn decode<'a>(&self, payload: &'a [u8]) -> Result<T, Reject> {
+    fn decode(&self, payload: &[u8]) -> Result<T, Reject> {
         serde_json::from_slice(payload).map_err(undecodable)
     }
 }

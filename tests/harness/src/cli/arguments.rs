@@ -1,0 +1,176 @@
+//! Commands and options.
+
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand};
+
+use crate::replay::{Expect, Options};
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo tidemill replay                  replay `departures` and compare its results
+  cargo tidemill replay --kill 10        the same, killing the function ten times
+  cargo tidemill list                    what else there is to replay
+  cargo tidemill replay --help           all that a replay can do
+
+Exit codes: 0 as expected, 1 results differ, 2 could not run, 130 interrupted.";
+
+const REPLAY_EXAMPLES: &str = "\
+Examples:
+  cargo tidemill replay departures --output -            the results, one JSON a line
+  cargo tidemill replay --batch-size 1                   other batches, same results
+  cargo tidemill replay --kill 10 --seed 7               ten kills at moments of that seed
+  cargo tidemill replay --environments 3                 no environment sees a shard twice in a row
+  cargo tidemill replay --input my.jsonl --quarantine -  own records; what could not be processed
+  cargo tidemill replay --shards 4 --expect none         more shards, results not compared
+
+Results are compared as JSON values in any order. Options that change them
+(--input, --partition-key, --no-drain, another number of --shards) are compared
+with an --expect FILE only.
+
+TIDEMILL_LOG=debug shows the function's log.";
+
+const LIST_EXAMPLES: &str = "\
+Examples:
+  cargo tidemill list
+  cargo tidemill --template other/template.yaml list";
+
+/// Replays events through the functions of a SAM template, on this machine alone.
+///
+/// Streams and tables are emulated in this process; the functions are the real binaries, built
+/// with Cargo. No Docker, no AWS account.
+#[derive(Debug, Parser)]
+#[command(name = "tidemill", bin_name = "cargo tidemill", version, styles = STYLES, after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// The SAM template [default: template.yaml here or in a folder above]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) template: Option<PathBuf>,
+
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Replay a scenario through its function and compare the results
+    Replay(Box<ReplayArguments>),
+    /// List the scenarios: the folders in events/ beside the template
+    #[command(after_help = LIST_EXAMPLES)]
+    List,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = REPLAY_EXAMPLES)]
+pub(super) struct ReplayArguments {
+    /// The scenario
+    #[arg(default_value = "departures")]
+    scenario: String,
+
+    /// Replay these records, one payload a line, instead of the scenario's
+    #[arg(long, value_name = "FILE", help_heading = "Records")]
+    input: Option<PathBuf>,
+
+    /// JSON pointer to the partition key in a payload, such as /origin
+    #[arg(long, value_name = "POINTER", help_heading = "Records")]
+    partition_key: Option<String>,
+
+    /// Leave the input open: windows that no record closed stay open
+    #[arg(long, help_heading = "Records")]
+    no_drain: bool,
+
+    /// Write the results, one JSON a line; `-` is the standard output
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub(super) output: Option<PathBuf>,
+
+    /// Write the late records, one JSON a line
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub(super) late: Option<PathBuf>,
+
+    /// Write the quarantined records with reasons, one JSON a line
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub(super) quarantine: Option<PathBuf>,
+
+    /// Compare the results with this file's lines, or with nothing
+    #[arg(long, value_name = "FILE|none", help_heading = "Results")]
+    expect: Option<PathBuf>,
+
+    /// Print the summary as one JSON object
+    #[arg(long, help_heading = "Results")]
+    pub(super) json: bool,
+
+    /// Shards of the source stream
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000), help_heading = "Delivery")]
+    shards: Option<u32>,
+
+    /// Most records in a batch
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000), help_heading = "Delivery")]
+    batch_size: Option<u32>,
+
+    /// So many environments, taking turns on every shard [default: one a shard]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100), help_heading = "Delivery")]
+    environments: Option<u32>,
+
+    /// Kill the function N times, at its worst moments: within a batch, between a commit and its
+    /// flush, between a flush and its answer
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, help_heading = "Delivery")]
+    kill: u64,
+
+    /// Choose the moments of the kills
+    #[arg(long, value_name = "S", default_value_t = 1, help_heading = "Delivery")]
+    seed: u64,
+
+    /// Build the function with the release profile
+    #[arg(long, help_heading = "Delivery")]
+    release: bool,
+}
+
+impl ReplayArguments {
+    pub(super) fn options(&self, template: Option<PathBuf>) -> Options {
+        Options {
+            template,
+            scenario: self.scenario.clone(),
+            input: self.input.clone(),
+            partition_key: self.partition_key.clone(),
+            expect: match &self.expect {
+                None => Expect::Scenario,
+                Some(path) if path.as_os_str() == "none" => Expect::Nothing,
+                Some(path) => Expect::File(path.clone()),
+            },
+            shards: self.shards,
+            batch_size: self.batch_size,
+            environments: self.environments,
+            kills: self.kill,
+            seed: self.seed,
+            release: self.release,
+            drain: !self.no_drain,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_bare_replay_is_that_of_departures() {
+        let arguments = Arguments::parse_from(["tidemill", "replay"]);
+        let Some(Command::Replay(replay)) = arguments.command else {
+            panic!("no replay");
+        };
+        assert_eq!(replay.options(None), Options::of("departures"));
+    }
+}

@@ -1,0 +1,78 @@
+//! The command line: `cargo tidemill`.
+//!
+//! The product goes to the standard output, everything else to the standard error. Exit codes: 0
+//! done, and as expected where something is; 1 the results differ; 2 it could not run; 130
+//! interrupted.
+
+mod arguments;
+mod list;
+mod outputs;
+mod style;
+mod summary;
+mod terminal;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{CommandFactory, Parser};
+
+use crate::error::Error;
+use crate::progress::Progress;
+use crate::replay::{Options, Verdict, prepare};
+use arguments::{Arguments, Command, ReplayArguments};
+use outputs::Outputs;
+use terminal::Terminal;
+
+const DIFFERS: u8 = 1;
+const FAILED: u8 = 2;
+const INTERRUPTED: u8 = 130;
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let Some(command) = arguments.command else {
+        // Nobody to tell if the help cannot be printed.
+        let _ = Arguments::command().print_help();
+        return ExitCode::SUCCESS;
+    };
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(source) => return failed(&Error::system("start", source)),
+    };
+    // Leaving this block drops all that still runs, function processes included.
+    runtime.block_on(async {
+        let work = async {
+            match command {
+                Command::List => list::run(arguments.template.as_deref()),
+                Command::Replay(replay) => run(replay.options(arguments.template), &replay).await,
+            }
+        };
+        tokio::select! {
+            done = work => done.unwrap_or_else(|error| failed(&error)),
+            _ = tokio::signal::ctrl_c() => ExitCode::from(INTERRUPTED),
+        }
+    })
+}
+
+async fn run(options: Options, arguments: &ReplayArguments) -> Result<ExitCode, Error> {
+    let outputs = Outputs::new(arguments)?;
+    let prepared = prepare(options.clone())?;
+    let terminal = Arc::new(Terminal::new());
+    for warning in &prepared.warnings {
+        terminal.warn(&warning.to_string());
+    }
+    let report = prepared.run(Arc::clone(&terminal) as Arc<dyn Progress>).await;
+    terminal.pause();
+    let report = report?;
+    outputs.write(&report)?;
+    Ok(match report.verdict {
+        Verdict::Differs(_) => ExitCode::from(DIFFERS),
+        Verdict::Holds | Verdict::NotCompared(_) => ExitCode::SUCCESS,
+    })
+}
+
+fn failed(error: &Error) -> ExitCode {
+    let style = style::Style::of_stderr();
+    eprintln!("{} {error}", style.red("error:"));
+    ExitCode::from(FAILED)
+}

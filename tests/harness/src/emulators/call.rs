@@ -1,0 +1,172 @@
+//! What a request asks of which service.
+
+use axum::http::HeaderMap;
+use serde_json::Value;
+
+/// The services that are emulated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Service {
+    DynamoDb,
+    Kinesis,
+}
+
+/// A request, as far as counting and killing need to know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    pub(crate) service: Service,
+    operation: String,
+    class: Option<String>,
+}
+
+const TARGET: &str = "x-amz-target";
+const DYNAMODB: &str = "DynamoDB_20120810";
+
+impl Call {
+    /// Reads a request from its target header and its body.
+    pub(crate) fn read(headers: &HeaderMap, body: &[u8]) -> Self {
+        let target = headers.get(TARGET).and_then(|target| target.to_str().ok());
+        let (service, operation) = target.and_then(|target| target.split_once('.')).unwrap_or_default();
+        let service = if service == DYNAMODB { Service::DynamoDb } else { Service::Kinesis };
+        Self {
+            service,
+            operation: operation.to_owned(),
+            class: (service == Service::DynamoDb).then(|| item_class(body)).flatten(),
+        }
+    }
+
+    /// What it is counted as: the operation, and the class of item where there is one.
+    pub(crate) fn kind(&self) -> String {
+        match &self.class {
+            Some(class) => format!("{} {class}", self.operation),
+            None => self.operation.clone(),
+        }
+    }
+
+    /// Whether success of this call commits a journal record.
+    pub(crate) fn commits(&self) -> bool {
+        matches!(self.operation.as_str(), "PutItem" | "TransactWriteItems") && self.class.as_deref() == Some("slot")
+    }
+
+    /// Whether success of this call sends results downstream.
+    pub(crate) fn flushes(&self) -> bool {
+        self.service == Service::Kinesis && matches!(self.operation.as_str(), "PutRecords" | "PutRecord")
+    }
+
+    /// Whether the capacity it consumes is read capacity, unless the answer says otherwise.
+    pub(crate) fn reads(&self) -> bool {
+        matches!(self.operation.as_str(), "GetItem" | "Query" | "Scan" | "BatchGetItem" | "TransactGetItems")
+    }
+}
+
+/// The class of the first item that a request names: `part` by its partition key, else the sort
+/// key up to its number.
+fn item_class(body: &[u8]) -> Option<String> {
+    let body: Value = std::str::from_utf8(body).ok()?.parse().ok()?;
+    let text = |value: &Value| value["S"].as_str().map(str::to_owned);
+    if let Some(values) = body["ExpressionAttributeValues"].as_object()
+        && body.get("KeyConditionExpression").is_some()
+    {
+        return values.values().filter_map(text).find_map(|key| class_of(&key));
+    }
+    let key = first_key(&body)?;
+    let partition = text(&key["pk"])?;
+    class_of(&partition).or_else(|| {
+        let sort = text(&key["sk"])?;
+        class_of(&sort).or_else(|| sort.split(':').next().map(str::to_owned))
+    })
+}
+
+fn class_of(key: &str) -> Option<String> {
+    let class = match key.split_once(':') {
+        _ if key.contains("/part:") => "part",
+        Some(("slot", _)) => "slot",
+        Some(("chunk", _)) => "part",
+        None if key == "mark" => "mark",
+        _ => return None,
+    };
+    Some(class.to_owned())
+}
+
+/// The first item or key in a request, be it single, a transaction or a batch.
+fn first_key(body: &Value) -> Option<&Value> {
+    let plain = |value: &'_ Value| value.get("Item").is_some() || value.get("Key").is_some();
+    let of = |value| -> Option<&Value> { Value::get(value, "Item").or_else(|| Value::get(value, "Key")) };
+    if plain(body) {
+        return of(body);
+    }
+    if let Some(transaction) = body["TransactItems"].get(0) {
+        return transaction.as_object()?.values().find_map(of);
+    }
+    let batch = body["RequestItems"].as_object()?.values().next()?;
+    match batch.get("Keys") {
+        Some(keys) => keys.get(0),
+        None => batch.get(0)?.as_object()?.values().find_map(of),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+    use serde_json::json;
+
+    use super::*;
+
+    fn call(target: &'static str, body: &Value) -> Call {
+        let mut headers = HeaderMap::new();
+        headers.insert(TARGET, HeaderValue::from_static(target));
+        Call::read(&headers, body.to_string().as_bytes())
+    }
+
+    fn key(pk: &str, sk: &str) -> Value {
+        json!({"pk": {"S": pk}, "sk": {"S": sk}, "n": {"N": "1"}})
+    }
+
+    #[test]
+    fn items_are_told_apart_by_their_keys() {
+        let put = |pk, sk| call("DynamoDB_20120810.PutItem", &json!({"TableName": "t", "Item": key(pk, sk)})).kind();
+        assert_eq!(put("p/a/s", "slot:0000000001"), "PutItem slot");
+        assert_eq!(put("p/a/s", "mark"), "PutItem mark");
+        assert_eq!(put("p/a/s/part:3-7", "chunk:0000"), "PutItem part");
+        assert_eq!(put("p/a/s", "attempt"), "PutItem attempt");
+        let get = call("DynamoDB_20120810.GetItem", &json!({"Key": key("p", "mark")}));
+        assert_eq!(get.kind(), "GetItem mark");
+        assert!(get.reads() && !get.commits());
+    }
+
+    #[test]
+    fn transactions_and_batches_are_told_apart_by_their_first_item() {
+        let check = json!({"TransactItems": [
+            {"ConditionCheck": {"Key": key("p", "slot:0000000001")}},
+            {"Put": {"Item": key("p", "slot:0000000002")}},
+        ]});
+        let check = call("DynamoDB_20120810.TransactWriteItems", &check);
+        assert_eq!(check.kind(), "TransactWriteItems slot");
+        assert!(check.commits());
+        let get = json!({"RequestItems": {"t": {"Keys": [key("p/part:1", "chunk:0000")]}}});
+        assert_eq!(call("DynamoDB_20120810.BatchGetItem", &get).kind(), "BatchGetItem part");
+        let write = json!({"RequestItems": {"t": [{"PutRequest": {"Item": key("p/part:1", "chunk:0000")}}]}});
+        assert_eq!(call("DynamoDB_20120810.BatchWriteItem", &write).kind(), "BatchWriteItem part");
+    }
+
+    #[test]
+    fn queries_are_told_apart_by_the_values_of_their_condition() {
+        let query = json!({
+            "KeyConditionExpression": "pk = :p AND sk BETWEEN :a AND :b",
+            "ExpressionAttributeValues": {":p": {"S": "p"}, ":a": {"S": "slot:0000000001"}, ":b": {"S": "slot:0000000009"}},
+        });
+        assert_eq!(call("DynamoDB_20120810.Query", &query).kind(), "Query slot");
+        let query = json!({
+            "KeyConditionExpression": "pk = :p",
+            "ExpressionAttributeValues": {":p": {"S": "p/part:4"}},
+        });
+        assert_eq!(call("DynamoDB_20120810.Query", &query).kind(), "Query part");
+    }
+
+    #[test]
+    fn kinesis_has_no_items() {
+        let put = call("Kinesis_20131202.PutRecords", &json!({"Records": []}));
+        assert_eq!(put.kind(), "PutRecords");
+        assert!(put.flushes() && !put.commits());
+        assert_eq!(put.service, Service::Kinesis);
+    }
+}

@@ -1,0 +1,107 @@
+//! The door between one environment and the emulated account.
+//!
+//! Every request of the environment's process passes here, is counted, and may be the one that
+//! the process does not survive.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, Uri, request, response};
+use axum::response::{IntoResponse, Response};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use tokio::task::JoinSet;
+use tower::ServiceExt;
+
+use crate::environment::KillSwitch;
+use crate::error::Error;
+
+use super::call::{Call, Service};
+use super::meter::Meter;
+use super::{Emulators, MAX_BODY, listen};
+
+/// Serves the emulated account to one process, until it is dropped.
+pub struct Front {
+    address: SocketAddr,
+    _server: JoinSet<()>,
+}
+
+#[derive(Clone)]
+struct Door {
+    kinesis: Router,
+    dynamodb: SocketAddr,
+    client: Client<HttpConnector, Body>,
+    meter: Arc<Meter>,
+    switch: Arc<KillSwitch>,
+}
+
+impl Front {
+    /// Opens a front before `emulators`.
+    pub async fn open(emulators: &Emulators, meter: Arc<Meter>, switch: Arc<KillSwitch>) -> Result<Self, Error> {
+        let door = Door {
+            kinesis: emulators.kinesis.router(),
+            dynamodb: emulators.dynamodb.address(),
+            client: Client::builder(TokioExecutor::new()).build_http(),
+            meter,
+            switch,
+        };
+        let (listener, address) = listen().await?;
+        let router = Router::new().fallback(pass).with_state(door);
+        let mut server = JoinSet::new();
+        server.spawn(async move {
+            // Accepting on loopback fails only with the process itself.
+            let _ = axum::serve(listener, router).await;
+        });
+        Ok(Self { address, _server: server })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+/// One request. Where the process is to be killed, this never returns: the connection ends with
+/// the process.
+async fn pass(State(door): State<Door>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, MAX_BODY).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let call = Call::read(&parts.headers, &body);
+    door.switch.before_call().await;
+    door.meter.request(&call);
+    let Some((head, answer)) = door.forward(&call, parts, body).await else {
+        return StatusCode::BAD_GATEWAY.into_response();
+    };
+    if call.service == Service::DynamoDb {
+        door.meter.answer(&call, &answer);
+    }
+    if head.status.is_success() {
+        door.switch.after_success(&call).await;
+    }
+    Response::from_parts(head, Body::from(answer))
+}
+
+impl Door {
+    async fn forward(&self, call: &Call, mut parts: request::Parts, body: Bytes) -> Option<(response::Parts, Bytes)> {
+        let response = match call.service {
+            Service::Kinesis => {
+                let request = Request::from_parts(parts, Body::from(body));
+                let Ok(response) = self.kinesis.clone().oneshot(request).await;
+                response
+            }
+            Service::DynamoDb => {
+                parts.uri = Uri::try_from(format!("http://{}/", self.dynamodb)).ok()?;
+                let request = Request::from_parts(parts, Body::from(body));
+                self.client.request(request).await.ok()?.map(Body::new)
+            }
+        };
+        let (head, body) = response.into_parts();
+        Some((head, to_bytes(body, usize::MAX).await.ok()?))
+    }
+}

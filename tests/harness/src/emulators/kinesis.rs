@@ -1,0 +1,232 @@
+//! Kinesis, emulated in process.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use ferrokinesis::actions::{Operation, dispatch};
+use ferrokinesis::store::{Store, StoreOptions};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::error::Error;
+use crate::input;
+use crate::template::{ACCOUNT, REGION};
+
+use super::MAX_BODY;
+
+/// Limits of one PutRecords request, with room for what the emulator adds.
+const MAX_PUT_RECORDS: usize = 500;
+const MAX_PUT_BYTES: usize = 4 << 20;
+/// A replay may take long, and the same iterator chain is followed to its end.
+const ITERATOR_SECONDS: u64 = 7 * 24 * 3_600;
+
+/// The emulated streams. Clones are the same streams.
+#[derive(Clone)]
+pub struct Kinesis {
+    store: Store,
+}
+
+/// A record as GetRecords gives it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Record {
+    /// Its place in the shard.
+    pub sequence_number: String,
+    /// Its partition key.
+    pub partition_key: String,
+    /// Its data in base64.
+    pub data: String,
+    /// When it arrived, in seconds since the epoch.
+    pub approximate_arrival_timestamp: f64,
+}
+
+/// How much of the input a shard got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShardContent {
+    /// The shard.
+    pub shard: String,
+    /// How many records went there.
+    pub records: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct GetRecordsAnswer {
+    records: Vec<Record>,
+    next_shard_iterator: Option<String>,
+}
+
+impl Kinesis {
+    /// An empty account.
+    pub fn new() -> Self {
+        let options = StoreOptions {
+            create_stream_ms: 0,
+            delete_stream_ms: 0,
+            update_stream_ms: 0,
+            shard_limit: u32::MAX,
+            iterator_ttl_seconds: ITERATOR_SECONDS,
+            aws_account_id: ACCOUNT.to_owned(),
+            aws_region: REGION.to_owned(),
+            ..StoreOptions::default()
+        };
+        let store = Store::new(options);
+        Self { store }
+    }
+
+    /// The wire protocol, to be served by someone else.
+    pub fn router(&self) -> Router {
+        ferrokinesis::create_router(self.store.clone()).layer(DefaultBodyLimit::max(MAX_BODY))
+    }
+
+    /// Creates a stream and waits until it is active.
+    pub async fn create_stream(&self, name: &str, shards: u32) -> Result<(), Error> {
+        let request = json!({"StreamName": name, "ShardCount": shards});
+        self.call(Operation::CreateStream, request).await?;
+        loop {
+            let request = json!({"StreamName": name});
+            let summary = self.call(Operation::DescribeStreamSummary, request).await?;
+            if summary["StreamDescriptionSummary"]["StreamStatus"] == "ACTIVE" {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Puts records in order, and says what each shard of the stream got.
+    pub async fn put(&self, stream: &str, records: &[input::Record]) -> Result<Vec<ShardContent>, Error> {
+        let shards = self.shards(stream).await?.into_iter();
+        let mut content: Vec<ShardContent> = shards.map(|shard| ShardContent { shard, records: 0 }).collect();
+        let mut rest = records;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(fitting(rest));
+            let entries: Vec<Value> = now.iter().map(entry).collect();
+            let request = json!({"StreamName": stream, "Records": entries});
+            let answer = self.call(Operation::PutRecords, request).await?;
+            for put in answer["Records"].as_array().into_iter().flatten() {
+                match content.iter_mut().find(|content| put["ShardId"] == content.shard.as_str()) {
+                    Some(content) => content.records += 1,
+                    None => return Err(refused(Operation::PutRecords, put)),
+                }
+            }
+            rest = later;
+        }
+        Ok(content)
+    }
+
+    /// The ids of a stream's shards.
+    pub async fn shards(&self, stream: &str) -> Result<Vec<String>, Error> {
+        let request = json!({"StreamName": stream});
+        let answer = self.call(Operation::ListShards, request).await?;
+        let shards = answer["Shards"].as_array().into_iter().flatten();
+        Ok(shards.filter_map(|shard| shard["ShardId"].as_str().map(str::to_owned)).collect())
+    }
+
+    /// An iterator at a shard's first record.
+    pub async fn first(&self, stream: &str, shard: &str) -> Result<String, Error> {
+        let request = json!({"StreamName": stream, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"});
+        let answer = self.call(Operation::GetShardIterator, request).await?;
+        match answer["ShardIterator"].as_str() {
+            Some(iterator) => Ok(iterator.to_owned()),
+            None => Err(refused(Operation::GetShardIterator, &answer)),
+        }
+    }
+
+    /// The next records of a shard, 10,000 at most, and the iterator behind them.
+    pub async fn records(&self, iterator: &str) -> Result<(Vec<Record>, Option<String>), Error> {
+        let request = json!({"ShardIterator": iterator});
+        let answer = self.call(Operation::GetRecords, request).await?;
+        let answer = GetRecordsAnswer::deserialize(answer).map_err(|error| Error::Emulator {
+            service: "Kinesis",
+            what: String::from("GetRecords"),
+            why: error.to_string(),
+        })?;
+        Ok((answer.records, answer.next_shard_iterator))
+    }
+
+    /// All records of a stream, shard after shard, each in its order.
+    pub async fn all(&self, stream: &str) -> Result<Vec<Record>, Error> {
+        let mut all = Vec::new();
+        for shard in self.shards(stream).await? {
+            let mut next = Some(self.first(stream, &shard).await?);
+            while let Some(iterator) = next {
+                let (records, behind) = self.records(&iterator).await?;
+                next = behind.filter(|_| !records.is_empty());
+                all.extend(records);
+            }
+        }
+        Ok(all)
+    }
+
+    async fn call(&self, operation: Operation, request: Value) -> Result<Value, Error> {
+        match dispatch(&self.store, operation, request).await {
+            Ok(answer) => Ok(answer.unwrap_or(Value::Null)),
+            Err(error) => Err(Error::Emulator {
+                service: "Kinesis",
+                what: format!("{operation}"),
+                why: match error.body.message {
+                    Some(message) => format!("{}: {message}", error.body.error_type),
+                    None => error.body.error_type,
+                },
+            }),
+        }
+    }
+}
+
+impl Default for Kinesis {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn refused(operation: Operation, answer: &Value) -> Error {
+    Error::Emulator { service: "Kinesis", what: format!("{operation}"), why: answer.to_string() }
+}
+
+/// How many of the records go into one request: at least one.
+fn fitting(records: &[input::Record]) -> usize {
+    let mut bytes = 0;
+    let fits = records.iter().take(MAX_PUT_RECORDS).take_while(|record| {
+        bytes += record.payload.len() + record.partition_key.len();
+        bytes <= MAX_PUT_BYTES
+    });
+    fits.count().max(1)
+}
+
+fn entry(record: &input::Record) -> Value {
+    json!({
+        "PartitionKey": record.partition_key,
+        "Data": base64_simd::STANDARD.encode_to_string(&record.payload),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn records(count: usize, size: usize) -> Vec<input::Record> {
+        (0..count).map(|n| input::Record { payload: vec![b'x'; size], partition_key: n.to_string() }).collect()
+    }
+
+    #[test]
+    fn requests_hold_500_records_or_4_mebibytes() {
+        assert_eq!(fitting(&records(501, 10)), 500);
+        assert_eq!(fitting(&records(10, 1_000_000)), 4);
+        assert_eq!(fitting(&records(1, 5_000_000)), 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_put_comes_out_again_in_shard_order() {
+        let kinesis = Kinesis::new();
+        kinesis.create_stream("s", 3).await.unwrap();
+        let content = kinesis.put("s", &records(1_200, 10)).await.unwrap();
+        assert_eq!(content.iter().map(|content| content.records).sum::<u64>(), 1_200);
+        let all = kinesis.all("s").await.unwrap();
+        assert_eq!(all.len(), 1_200);
+        let of_first: Vec<u64> = all[..usize::try_from(content[0].records).unwrap()]
+            .iter()
+            .map(|record| record.partition_key.parse().unwrap())
+            .collect();
+        assert!(of_first.is_sorted());
+    }
+}

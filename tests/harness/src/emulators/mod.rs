@@ -1,0 +1,59 @@
+//! The emulated AWS account: its streams and tables live in this process and go with it.
+//!
+//! A function reaches them through the [`Front`] of its environment only, so that what is counted
+//! is the function's own traffic and what is cut off is one process.
+
+mod call;
+mod dynamodb;
+mod front;
+mod kinesis;
+mod meter;
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use tokio::net::TcpListener;
+
+pub use call::Call;
+pub use dynamodb::DynamoDb;
+pub use front::Front;
+pub use kinesis::{Kinesis, Record, ShardContent};
+pub use meter::{Meter, Usage};
+
+use crate::error::Error;
+use crate::template::Template;
+
+/// Bodies up to the size that DynamoDB takes; Kinesis takes less.
+const MAX_BODY: usize = 16 << 20;
+
+/// The account that a replay runs against.
+pub struct Emulators {
+    /// Its streams.
+    pub kinesis: Kinesis,
+    /// Its tables.
+    pub dynamodb: DynamoDb,
+}
+
+impl Emulators {
+    /// An account with the template's streams and tables. The source has `shards` shards,
+    /// whatever the template says.
+    pub async fn start(template: &Template, source: &str, shards: u32) -> Result<Self, Error> {
+        let kinesis = Kinesis::new();
+        let dynamodb = DynamoDb::start().await?;
+        for stream in &template.streams {
+            let shards = if stream.name == source { shards } else { stream.shards };
+            kinesis.create_stream(&stream.name, shards).await?;
+        }
+        for table in &template.tables {
+            dynamodb.create_table(table)?;
+        }
+        Ok(Self { kinesis, dynamodb })
+    }
+}
+
+/// A loopback port of the system's choice.
+pub(crate) async fn listen() -> Result<(TcpListener, SocketAddr), Error> {
+    let failed = |source| Error::system("listen on loopback", source);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}

@@ -1,0 +1,32 @@
+//! The local harness: it replays events through the real binaries of a SAM template's functions.
+//!
+//! ```text
+//! events/<scenario>/   records, and what must come of them      scenario, input
+//! template.yaml        streams, tables, functions               template
+//!       |
+//!   emulated Kinesis and DynamoDB, in this process              emulators
+//!       |  GetRecords                  ^  each request counted
+//!   event source mapping               |  (one front a process)
+//!       |  batches                     |                        mapping
+//!   Lambda Runtime API  ->  the function's own binary           runtime_api, environment
+//!       |
+//!   results, compared with the expected ones                    replay
+//! ```
+//!
+//! Nothing else has to be installed or running: no Docker, no AWS account, no network.
+
+pub mod cargo;
+pub mod cli;
+pub mod emulators;
+pub mod environment;
+pub mod error;
+pub mod findings;
+pub mod input;
+pub mod mapping;
+pub mod progress;
+pub mod replay;
+pub mod runtime_api;
+pub mod scenario;
+pub mod template;
+
+pub use error::Error;

@@ -1,0 +1,192 @@
+//! Delivering one shard.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::emulators::ShardContent;
+use crate::environment::{Failure, Outcome, Turn};
+use crate::error::{Error, Stuck};
+use crate::runtime_api::Request;
+
+use super::batch::Batch;
+use super::event::{self, Renderer};
+use super::poll::Poller;
+use super::response::{Judgement, judge};
+use super::{Mapping, Tally};
+
+/// Failures in a row, without a record done, after which a shard counts as stuck. Lambda would
+/// go on until the records expire.
+const PATIENCE: u32 = 50;
+/// A process that does not even start has a mistake in its settings, which no retry mends.
+const PATIENCE_TO_START: u32 = 3;
+/// The pause after the first failure in a row, doubled for each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(2);
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// A shard that is being delivered.
+pub(super) struct Shard {
+    mapping: Arc<Mapping>,
+    content: ShardContent,
+    turn: Turn,
+    requests: u64,
+    failures: Failures,
+}
+
+/// Failures since a record was last done.
+#[derive(Default)]
+struct Failures {
+    all: u32,
+    starts: u32,
+}
+
+/// One attempt's result.
+enum Attempt {
+    Answered(Bytes),
+    Killed,
+    Failed { why: String, log: Vec<String>, at_start: bool },
+}
+
+impl Shard {
+    pub(super) fn new(mapping: Arc<Mapping>, number: usize, content: ShardContent) -> Self {
+        let turn = Turn { shard: number, invocation: 0 };
+        Self { mapping, content, turn, requests: 0, failures: Failures::default() }
+    }
+
+    /// Delivers the shard to its end; `done` hears of each record behind the checkpoint.
+    pub(super) async fn run(mut self, done: impl Fn(u64) + Send) -> Result<(), Error> {
+        let mapping = Arc::clone(&self.mapping);
+        let deployment = mapping.pool.deployment();
+        let kinesis = deployment.emulators.kinesis.clone();
+        let renderer = Renderer::new(&mapping.stream, &self.content.shard, &deployment.function.name);
+        let mut poller = Poller::at_start(kinesis, &mapping.stream, &self.content, renderer).await?;
+        while let Some(batch) = poller.batch(mapping.batch_size).await? {
+            self.deliver(batch, &done).await?;
+            add(&mapping.tally.batches, 1);
+        }
+        if mapping.drains {
+            self.drain().await?;
+        }
+        Ok(())
+    }
+
+    /// Sends a batch, and again what is left of it, until nothing is.
+    async fn deliver(&mut self, mut batch: Batch, done: &impl Fn(u64)) -> Result<(), Error> {
+        let mut request = self.request(batch.event());
+        let mut again = false;
+        loop {
+            let answer = match self.attempt(&request, again).await? {
+                Attempt::Answered(answer) => answer,
+                other => {
+                    again = true;
+                    self.endure(other, &batch_name(&batch)).await?;
+                    continue;
+                }
+            };
+            again = true;
+            match judge(&answer, batch.sequence_numbers(), self.mapping.reports_failures) {
+                Judgement::Done => {
+                    self.failures = Failures::default();
+                    done(batch.len() as u64);
+                    return Ok(());
+                }
+                Judgement::Again(0) => {
+                    let why = String::from("it reports its first record as failed");
+                    self.endure(Attempt::failed(why), &batch_name(&batch)).await?;
+                }
+                Judgement::Again(index) => {
+                    self.failures = Failures::default();
+                    batch.drop_before(index);
+                    done(index as u64);
+                    request = self.request(batch.event());
+                }
+                Judgement::Refused(why) => {
+                    self.endure(Attempt::failed(why), &batch_name(&batch)).await?;
+                }
+            }
+        }
+    }
+
+    /// Declares the shard's input ended, until the function agrees.
+    async fn drain(&mut self) -> Result<(), Error> {
+        let request = self.request(event::drain(&self.mapping.stream, &self.content.shard));
+        let what = "the end of its input";
+        let mut again = false;
+        loop {
+            let attempt = match self.attempt(&request, again).await? {
+                Attempt::Answered(answer) => match judge(&answer, std::iter::empty(), true) {
+                    Judgement::Done => return Ok(()),
+                    Judgement::Refused(why) => Attempt::failed(why),
+                    Judgement::Again(_) => Attempt::failed(String::from("it reports failed records")),
+                },
+                other => other,
+            };
+            self.endure(attempt, what).await?;
+            again = true;
+        }
+    }
+
+    /// A request with an id of its own. An unchanged batch is sent again as the same request.
+    fn request(&mut self, event: Bytes) -> Request {
+        self.requests += 1;
+        Request { id: format!("{:08x}-0000-4000-8000-{:012x}", self.turn.shard, self.requests), event }
+    }
+
+    async fn attempt(&mut self, request: &Request, again: bool) -> Result<Attempt, Error> {
+        let Tally { invocations, retries, .. } = &self.mapping.tally;
+        add(invocations, 1);
+        add(retries, u64::from(again));
+        let outcome = self.mapping.pool.invoke(self.turn, request).await?;
+        self.turn.invocation += 1;
+        Ok(match outcome {
+            Outcome::Response(answer) => Attempt::Answered(answer),
+            Outcome::Killed(_) => Attempt::Killed,
+            Outcome::Failed(failure, log) => {
+                Attempt::Failed { why: failure.to_string(), log, at_start: matches!(failure, Failure::NotStarted(_)) }
+            }
+        })
+    }
+
+    /// Counts a failure and pauses, or gives up. A kill is not the function's failure.
+    async fn endure(&mut self, attempt: Attempt, what: &str) -> Result<(), Error> {
+        let Attempt::Failed { why, log, at_start } = attempt else {
+            return Ok(());
+        };
+        let failures = &mut self.failures;
+        failures.all += 1;
+        failures.starts = if at_start { failures.starts + 1 } else { 0 };
+        if failures.all >= PATIENCE || failures.starts >= PATIENCE_TO_START {
+            return Err(Error::Stuck(Box::new(Stuck {
+                function: self.mapping.pool.deployment().function.id.clone(),
+                shard: self.content.shard.clone(),
+                what: what.to_owned(),
+                attempts: failures.all,
+                last: why,
+                log,
+            })));
+        }
+        let doubled = FIRST_PAUSE * 2_u32.saturating_pow(failures.all - 1);
+        tokio::time::sleep(doubled.min(LONGEST_PAUSE)).await;
+        Ok(())
+    }
+}
+
+impl Attempt {
+    fn failed(why: String) -> Self {
+        Self::Failed { why, log: Vec::new(), at_start: false }
+    }
+}
+
+fn batch_name(batch: &Batch) -> String {
+    let first = batch.sequence_numbers().next().unwrap_or_default();
+    match batch.len() {
+        1 => format!("record {first}"),
+        count => format!("a batch of {count} records from {first} on"),
+    }
+}
+
+fn add(counter: &AtomicU64, more: u64) {
+    counter.fetch_add(more, Ordering::Relaxed);
+}

@@ -1,0 +1,62 @@
+//! Reading a shard.
+
+use std::collections::VecDeque;
+
+use crate::emulators::{Kinesis, ShardContent};
+use crate::error::Error;
+
+use super::batch::Batch;
+use super::event::{Rendered, Renderer};
+
+/// Reads a shard from its first record on, in batches.
+pub(super) struct Poller {
+    kinesis: Kinesis,
+    renderer: Renderer,
+    iterator: Option<String>,
+    polled: VecDeque<Rendered>,
+    /// Records that lie in the shard and were not polled yet.
+    ahead: u64,
+}
+
+impl Poller {
+    pub(super) async fn at_start(
+        kinesis: Kinesis,
+        stream: &str,
+        shard: &ShardContent,
+        renderer: Renderer,
+    ) -> Result<Self, Error> {
+        let iterator = kinesis.first(stream, &shard.shard).await?;
+        Ok(Self { kinesis, renderer, iterator: Some(iterator), polled: VecDeque::new(), ahead: shard.records })
+    }
+
+    /// The next batch of up to `size` records, or `None` behind the last one. Never fewer than
+    /// there are, so that batches are the same in every run.
+    pub(super) async fn batch(&mut self, size: usize) -> Result<Option<Batch>, Error> {
+        while self.polled.len() < size && self.ahead > 0 {
+            self.poll().await?;
+        }
+        if self.polled.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Batch::cut(&mut self.polled, size)))
+    }
+
+    async fn poll(&mut self) -> Result<(), Error> {
+        let (records, next) = match &self.iterator {
+            Some(iterator) => self.kinesis.records(iterator).await?,
+            None => (Vec::new(), None),
+        };
+        if records.is_empty() {
+            return Err(Error::Emulator {
+                service: "Kinesis",
+                what: String::from("read on"),
+                why: format!("{} records that were put do not come out", self.ahead),
+            });
+        }
+        self.iterator = next;
+        self.ahead = self.ahead.saturating_sub(records.len() as u64);
+        let renderer = &self.renderer;
+        self.polled.extend(records.into_iter().map(|record| renderer.render(record)));
+        Ok(())
+    }
+}

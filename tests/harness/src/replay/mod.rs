@@ -1,0 +1,17 @@
+//! Replaying a scenario, start to end.
+//!
+//! [`prepare`] reads everything that a user wrote and reports all that is wrong with it;
+//! [`Prepared::run`] builds the function, delivers the records, reads what came out and judges it.
+
+mod options;
+mod prepare;
+mod report;
+mod run;
+mod sinks;
+mod verdict;
+
+pub use options::{Expect, Options};
+pub use prepare::{Prepared, prepare};
+pub use report::{Compared, Report};
+pub use sinks::Collected;
+pub use verdict::{Difference, Differences, Verdict};

@@ -1,0 +1,63 @@
+//! What a replay can be asked for.
+
+use std::path::PathBuf;
+
+/// How to replay a scenario. Whatever is `None` is as the scenario, else the template, says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The template; the nearest one if `None`.
+    pub template: Option<PathBuf>,
+    /// The scenario's name.
+    pub scenario: String,
+    /// Other records than the scenario's.
+    pub input: Option<PathBuf>,
+    /// Another JSON pointer to the partition key.
+    pub partition_key: Option<String>,
+    /// What to compare the results with.
+    pub expect: Expect,
+    /// The number of shards of the source stream.
+    pub shards: Option<u32>,
+    /// The most records in a batch.
+    pub batch_size: Option<u32>,
+    /// So many environments, taking turns; `None` is one for each shard.
+    pub environments: Option<u32>,
+    /// How often the function is killed.
+    pub kills: u64,
+    /// Chooses when it is killed.
+    pub seed: u64,
+    /// Builds the function with the release profile.
+    pub release: bool,
+    /// Ends the input behind the last record, so that all windows close.
+    pub drain: bool,
+}
+
+/// What results are compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expect {
+    /// What the scenario expects.
+    Scenario,
+    /// The lines of another file.
+    File(PathBuf),
+    /// Nothing.
+    Nothing,
+}
+
+impl Options {
+    /// A plain replay of a scenario.
+    pub fn of(scenario: impl Into<String>) -> Self {
+        Self {
+            template: None,
+            scenario: scenario.into(),
+            input: None,
+            partition_key: None,
+            expect: Expect::Scenario,
+            shards: None,
+            batch_size: None,
+            environments: None,
+            kills: 0,
+            seed: 1,
+            release: false,
+            drain: true,
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Whole replays, through a function that does as its records say (`fixtures/function`).
+
+mod support;
+
+use serde_json::Value;
+use support::{Outcome, Project, SCENARIO, TEMPLATE};
+
+/// A project with the function, and one record for each key.
+fn project(keys: &[&str]) -> Project {
+    let project = Project::new(TEMPLATE, SCENARIO);
+    project.write("Cargo.toml", include_str!("fixtures/function/Cargo.toml"));
+    project.write("src/main.rs", include_str!("fixtures/function/src/main.rs"));
+    project.write("events/test/input.jsonl", &lines(keys));
+    project
+}
+
+fn lines(keys: &[&str]) -> String {
+    keys.iter().map(|key| format!("{{\"key\":\"{key}\"}}\n")).collect()
+}
+
+/// What a complete replay gives: each record once, and the end of the input.
+fn expected(keys: &[&str]) -> String {
+    lines(&[keys, &["drained"]].concat())
+}
+
+/// The keys of each invocation, and the process that had them.
+fn invocations(project: &Project) -> Vec<(String, String)> {
+    let text = std::fs::read_to_string(project.folder().join("invocations")).expect("no invocation");
+    let lines = text.lines().filter_map(|line| line.split_once(' '));
+    lines.map(|(process, keys)| (process.to_owned(), keys.to_owned())).collect()
+}
+
+fn delivered(project: &Project) -> Vec<String> {
+    invocations(project).into_iter().map(|(_, keys)| keys).collect()
+}
+
+#[track_caller]
+fn json(outcome: &Outcome) -> Value {
+    assert_ne!(outcome.code, Some(2), "{}", outcome.stderr);
+    outcome.stdout.parse().expect("no JSON")
+}
+
+#[test]
+fn results_are_compared_with_what_the_scenario_expects() {
+    let project = project(&["a", "b", "c"]);
+    project.write("events/test/expected.jsonl", &expected(&["c", "b", "a"]));
+    let outcome = project.tidemill(&["replay", "test"]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(outcome.stdout.contains("✓ as expected: 4 results (expected.jsonl)"), "{}", outcome.stdout);
+
+    project.write("events/test/expected.jsonl", &expected(&["a", "b", "x"]));
+    let outcome = project.tidemill(&["replay", "test"]);
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    for part in ["1 missing, 1 unexpected", "- {\"key\":\"x\"}", "+ {\"key\":\"c\"}"] {
+        assert!(outcome.stdout.contains(part), "{}", outcome.stdout);
+    }
+}
+
+#[test]
+fn a_failed_record_is_sent_again_with_those_behind_it() {
+    let project = project(&["a", "fail-2", "b", "c"]);
+    project.write("events/test/expected.jsonl", &expected(&["a", "fail-2", "b", "c"]));
+    let report = json(&project.tidemill(&["replay", "test", "--batch-size", "3", "--json"]));
+    assert_eq!(report["verdict"], "holds");
+    assert_eq!((report["batches"].as_u64(), report["retries"].as_u64()), (Some(2), Some(2)));
+    assert_eq!(delivered(&project), ["a,fail-2,b", "fail-2,b", "fail-2,b", "c", ""]);
+}
+
+#[test]
+fn errors_crashes_and_timeouts_fail_the_whole_batch() {
+    for key in ["error-1", "crash-1", "hang-1"] {
+        let project = project(&["a", key]);
+        project.write("events/test/expected.jsonl", &expected(&["a", key]));
+        let report = json(&project.tidemill(&["replay", "test", "--json"]));
+        assert_eq!(report["verdict"], "holds", "{key}");
+        assert_eq!(report["repeats"], 1, "{key}");
+        let batch = format!("a,{key}");
+        assert_eq!(delivered(&project), [batch.as_str(), batch.as_str(), ""]);
+    }
+}
+
+#[test]
+fn a_function_that_makes_no_progress_is_given_up_with_its_reason() {
+    let outcome = project(&["a", "error-999"]).tidemill(&["replay", "test"]);
+    assert_eq!(outcome.code, Some(2));
+    for part in [
+        "`Function` makes no progress on shardId-000000000000",
+        "failed 50 times in a row",
+        "last failure: Test: no luck with error-999",
+    ] {
+        assert!(outcome.stderr.contains(part), "{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn a_function_that_does_not_start_is_given_up_soon_with_its_log() {
+    let project = project(&["a"]);
+    let template = TEMPLATE.replace("TIDEMILL_STREAM_OUT:", "REFUSE_TO_START: X is missing, TIDEMILL_STREAM_OUT:");
+    project.write("template.yaml", &template);
+    let outcome = project.tidemill(&["replay", "test"]);
+    assert_eq!(outcome.code, Some(2));
+    for part in ["failed 3 times in a row", "the process did not start", "| settings: X is missing"] {
+        assert!(outcome.stderr.contains(part), "{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn environments_take_turns() {
+    let project = project(&["a", "b", "c", "d"]);
+    let options = ["replay", "test", "--batch-size", "1", "--environments", "2"];
+    assert_eq!(project.tidemill(&options).code, Some(0));
+    let processes: Vec<String> = invocations(&project).into_iter().map(|(process, _)| process).collect();
+    assert_eq!(processes.len(), 5);
+    for (index, process) in processes.iter().enumerate() {
+        assert_eq!(*process, processes[index % 2]);
+        assert_ne!(*process, processes[(index + 1) % 2]);
+    }
+}
+
+#[test]
+fn kills_happen_and_lose_nothing() {
+    let keys: Vec<String> = (0..40).map(|number| format!("key{number}")).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let project = project(&keys);
+    project.write("events/test/expected.jsonl", &expected(&keys));
+    let options = ["replay", "test", "--batch-size", "1", "--json", "--kill", "6", "--seed", "3"];
+    let outcome = project.tidemill(&options);
+    let report = json(&outcome);
+    assert_eq!(report["verdict"], "holds");
+    // This function commits nothing, so that only the other kinds find their moment.
+    assert_eq!((report["kills"].as_u64(), report["retries"].as_u64()), (Some(4), Some(4)));
+    assert_eq!(report["kills_by_kind"]["before_answer"], 2);
+    assert!(outcome.stderr.contains("2 of 6 kills found no moment"), "{}", outcome.stderr);
+}
+
+#[test]
+fn shards_are_each_delivered_and_drained() {
+    let project = project(&["a", "b", "c", "d", "e", "f"]);
+    let report = json(&project.tidemill(&["replay", "test", "--shards", "3", "--json"]));
+    assert_eq!((report["records"].as_u64(), report["results"].as_u64()), (Some(6), Some(9)));
+    assert!(report["verdict"].as_str().is_some_and(|verdict| verdict.starts_with("not compared: ")));
+}
+
+#[test]
+fn results_and_quarantine_are_written_where_asked() {
+    let project = project(&["a", "b"]);
+    let outcome = project.tidemill(&["replay", "test", "--no-drain", "--output", "-"]);
+    assert_eq!(outcome.stdout, lines(&["a", "b"]));
+    assert!(outcome.stderr.contains("not compared: --no-drain"), "{}", outcome.stderr);
+    let options = ["replay", "test", "--output", "out.jsonl", "--late", "late.jsonl"];
+    assert_eq!(project.tidemill(&options).code, Some(0));
+    let read = |name| std::fs::read_to_string(project.folder().join(name)).expect("no file");
+    assert_eq!(read("out.jsonl"), expected(&["a", "b"]));
+    assert_eq!(read("late.jsonl"), "");
+}
+
+#[test]
+fn a_line_without_a_partition_key_reaches_the_function_all_the_same() {
+    let project = project(&["a"]);
+    project.write("other.jsonl", "{\"key\":\"a\"}\nno json\n\n{\"key\":\"\"}\n");
+    let outcome = project.tidemill(&["replay", "test", "--input", "other.jsonl"]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("other.jsonl:2: not JSON: 2 lines have no partition key"));
+    assert_eq!(delivered(&project), ["a,2,4", ""]);
+}
+
+#[test]
+fn a_function_that_does_not_compile_is_refused_with_what_the_compiler_says() {
+    let project = project(&["a"]);
+    project.write("src/main.rs", "fn main() { nonsense() }\n");
+    let outcome = project.tidemill(&["replay", "test"]);
+    assert_eq!(outcome.code, Some(2));
+    for part in ["cannot build `function`", "nonsense"] {
+        assert!(outcome.stderr.contains(part), "{}", outcome.stderr);
+    }
+}
