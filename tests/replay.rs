@@ -1,0 +1,148 @@
+//! The real function binary, over the wire, on real flights: however batches are cut, whoever takes them, and whatever
+//! is killed, the results are Flink's.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tidemill_harness::progress::Silent;
+use tidemill_harness::replay::{Expect, Options, Report, Verdict, prepare};
+
+/// Windows and late flights of January 2013.
+const WINDOWS: u64 = 1_744;
+const LATE: u64 = 60;
+
+fn events(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../events/departures").join(file)
+}
+
+fn departures() -> Options {
+    let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
+    Options { template: Some(template), ..Options::of("departures") }
+}
+
+fn replay(options: Options) -> Report {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let prepared = prepare(options).expect("it can be replayed");
+    runtime.block_on(prepared.run(Arc::new(Silent))).expect("it runs")
+}
+
+fn sorted(mut lines: Vec<String>) -> Vec<String> {
+    lines.sort();
+    lines
+}
+
+fn expected(file: &str) -> Vec<String> {
+    sorted(fs::read_to_string(events(file)).expect("the file").lines().map(str::to_owned).collect())
+}
+
+/// The very bytes of results and late records are those expected, in any order.
+fn assert_identical(report: &Report) {
+    assert_eq!((report.results, report.late), (WINDOWS, LATE), "{:?}", report.verdict);
+    assert!(sorted(report.collected.results.clone()) == expected("expected.jsonl"), "results differ");
+    assert!(sorted(report.collected.late.clone()) == expected("expected-late.jsonl"), "late flights differ");
+}
+
+fn requests(report: &Report, kind: impl Fn(&str) -> bool) -> u64 {
+    report.requests.iter().filter(|(name, _)| kind(name)).map(|(_, count)| count).sum()
+}
+
+/// One environment takes every batch with one write and no read, by the emulator's own count; parts and flush marks apart.
+#[test]
+fn a_batch_costs_one_write_request_and_no_read() {
+    let report = replay(departures());
+    assert_identical(&report);
+    assert_eq!(report.verdict, Verdict::Holds);
+    assert_eq!(report.batches, 53);
+    // Every batch, the journal's first record, and the end of the input.
+    assert_eq!(requests(&report, |kind| kind.ends_with(" slot") && !kind.starts_with(['G', 'Q'])), 53 + 2);
+    assert_eq!(requests(&report, |kind| kind == "PutItem part"), 0, "{:?}", report.requests);
+    // Slot 1 before and after the journal is begun, the load, and the look for a head behind it: all for the first batch.
+    assert!(requests(&report, |kind| kind.starts_with("GetItem") || kind.starts_with("Query")) <= 8);
+
+    let twice = replay(Options { batch_size: Some(250), ..departures() });
+    let reads = |report: &Report| requests(report, |kind| kind.starts_with("GetItem") || kind.starts_with("Query"));
+    assert_eq!(twice.batches, 105);
+    assert_eq!(reads(&twice), reads(&report), "twice the batches, not one read more");
+}
+
+#[test]
+fn the_size_of_batches_does_not_matter() {
+    for batch_size in [7, 10_000] {
+        assert_identical(&replay(Options { batch_size: Some(batch_size), ..departures() }));
+    }
+}
+
+#[test]
+fn single_records_give_what_batches_give() {
+    let folder = TempDir::new().expect("a folder");
+    let input = folder.path().join("input.jsonl");
+    let flights = fs::read_to_string(events("input.jsonl")).expect("the file");
+    let first: Vec<&str> = flights.lines().take(2_000).collect();
+    fs::write(&input, first.join("\n")).expect("written");
+    let part = || Options { input: Some(input.clone()), expect: Expect::Nothing, ..departures() };
+    let one = replay(Options { batch_size: Some(1), ..part() });
+    let all = replay(part());
+    assert_eq!(one.batches, 2_000);
+    assert_eq!(sorted(one.collected.results), sorted(all.collected.results));
+    assert_eq!(sorted(one.collected.late), sorted(all.collected.late));
+}
+
+#[test]
+fn shards_do_not_matter() {
+    assert_identical(&replay(Options { shards: Some(3), ..departures() }));
+}
+
+#[test]
+fn environments_do_not_matter() {
+    assert_identical(&replay(Options { environments: Some(2), ..departures() }));
+}
+
+#[test]
+fn kills_do_not_matter() {
+    for (seed, environments, batch_size) in [(1, None, 500), (2, Some(2), 100), (3, Some(3), 500)] {
+        let options = Options { kills: 20, seed, environments, batch_size: Some(batch_size), ..departures() };
+        let report = replay(options);
+        assert_identical(&report);
+        assert_eq!(report.kills, 20);
+        assert_eq!(report.kills_by_kind.len(), 3, "within a batch, before its flush, before its answer");
+    }
+}
+
+#[test]
+fn damaged_lines_are_set_aside_and_change_nothing() {
+    let folder = TempDir::new().expect("a folder");
+    let input = folder.path().join("input.jsonl");
+    let damaged = [
+        r#"{"origin":"JFK","departed_at":"#,
+        "no JSON",
+        "[]",
+        r#"{"departed_at":1357037940000,"delay_min":1}"#,
+        r#"{"origin":"JFK","departed_at":"noon","delay_min":1}"#,
+        r#"{"origin":"JFK","delay_min":1}"#,
+        r#"{"origin":"JFK","departed_at":99999999999999999,"delay_min":1}"#,
+        r#"{"origin":"JFK","departed_at":4102444800000,"delay_min":1}"#,
+        r#"{"origin":"","departed_at":1357037940000,"delay_min":1}"#,
+        r#"{"origin":7,"departed_at":1357037940000,"delay_min":1}"#,
+    ];
+    let mut lines: Vec<String> =
+        fs::read_to_string(events("input.jsonl")).expect("the file").lines().map(str::to_owned).collect();
+    for number in 0..100 {
+        lines.insert(number * 260, damaged[number % 10].to_owned());
+    }
+    fs::write(&input, lines.join("\n")).expect("written");
+
+    let report = replay(Options { input: Some(input), ..departures() });
+    assert_identical(&report);
+    assert_eq!(report.quarantined, 100);
+    for entry in &report.collected.quarantined {
+        let entry: Value = serde_json::from_str(entry).expect("JSON");
+        let payload = entry["payload"].as_str().expect("the payload");
+        assert!(damaged.contains(&payload), "{payload}");
+        assert!(!entry["reason"].as_str().expect("a reason").is_empty());
+        assert!(!entry["message"].as_str().expect("a message").is_empty());
+        assert!(entry["sequence"].is_string() && entry["shard"].is_string());
+    }
+}
