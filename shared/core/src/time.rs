@@ -43,8 +43,10 @@ impl EventTime {
 impl fmt::Display for EventTime {
     /// RFC 3339 in UTC with milliseconds, `2013-01-01T05:00:00.000Z`; the bare number outside years 1 to 9999.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_millisecond(self.0) {
-            Ok(instant) if self.in_calendar() => write!(f, "{instant:.3}"),
+        // By civil time: `jiff::Timestamp` ends a day early, to leave room for offsets.
+        let epoch = jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0);
+        match epoch.checked_add(jiff::SignedDuration::from_millis(self.0)) {
+            Ok(utc) if self.in_calendar() => write!(f, "{utc:.3}Z"),
             _ => write!(f, "{}", self.0),
         }
     }

@@ -88,8 +88,8 @@ fn unknown_streams_are_refused_where_they_are_named() {
         &Project::new(&template, SCENARIO),
         &["replay", "test"],
         &[
-            "template.yaml:14: `Inn` is no parameter or resource of this template; there are Function, In and Out",
-            "template.yaml:9: TIDEMILL_STREAM_OUT is `elsewhere`, no stream of this template",
+            "template.yaml:19: `Inn` is no parameter or resource of this template; there are Function, In, Journal and Out",
+            "template.yaml:14: TIDEMILL_STREAM_OUT is `elsewhere`, no stream of this template",
         ],
     );
 }
@@ -110,7 +110,7 @@ fn mistakes_in_several_files_are_reported_together() {
         &["replay", "test"],
         &[
             "events/test/scenario.toml:4: shards is 0",
-            "template.yaml:16: BatchSize is `0`; a whole number from 1 to 10000 is expected",
+            "template.yaml:21: BatchSize is `0`; a whole number from 1 to 10000 is expected",
             "events/test/expected.jsonl:2: no JSON",
         ],
     );

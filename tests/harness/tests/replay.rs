@@ -63,6 +63,8 @@ fn a_failed_record_is_sent_again_with_those_behind_it() {
     let report = json(&project.tidemill(&["replay", "test", "--batch-size", "3", "--json"]));
     assert_eq!(report["verdict"], "holds");
     assert_eq!((report["batches"].as_u64(), report["retries"].as_u64()), (Some(2), Some(2)));
+    assert_eq!(report["requests"], serde_json::json!({"PutItem slot": 4, "PutRecords": 5}));
+    assert_eq!(report["write_units"], 4.0);
     assert_eq!(delivered(&project), ["a,fail-2,b", "fail-2,b", "fail-2,b", "c", ""]);
 }
 
@@ -118,19 +120,37 @@ fn environments_take_turns() {
 }
 
 #[test]
-fn kills_happen_and_lose_nothing() {
+fn kills_of_every_kind_happen_and_lose_nothing() {
     let keys: Vec<String> = (0..40).map(|number| format!("key{number}")).collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     let project = project(&keys);
     project.write("events/test/expected.jsonl", &expected(&keys));
-    let options = ["replay", "test", "--batch-size", "1", "--json", "--kill", "6", "--seed", "3"];
-    let outcome = project.tidemill(&options);
-    let report = json(&outcome);
+    let options = ["replay", "test", "--batch-size", "1", "--json", "--kill", "9", "--seed", "3"];
+    let report = json(&project.tidemill(&options));
     assert_eq!(report["verdict"], "holds");
-    // This function commits nothing, so that only the other kinds find their moment.
-    assert_eq!((report["kills"].as_u64(), report["retries"].as_u64()), (Some(4), Some(4)));
-    assert_eq!(report["kills_by_kind"]["before_answer"], 2);
-    assert!(outcome.stderr.contains("2 of 6 kills found no moment"), "{}", outcome.stderr);
+    assert_eq!((report["kills"].as_u64(), report["retries"].as_u64()), (Some(9), Some(9)));
+    for kind in ["in_flight", "before_flush", "before_answer"] {
+        assert_eq!(report["kills_by_kind"][kind], 3, "{kind}");
+    }
+}
+
+#[test]
+fn a_function_that_answers_before_its_kill_is_killed_all_the_same() {
+    let project = project(&["quiet"; 30]);
+    let report = json(&project.tidemill(&["replay", "test", "--batch-size", "1", "--json", "--kill", "12"]));
+    assert_eq!(report["results"], 1);
+    // The end of the input is the one thing flushed here, and declared as often as that is killed.
+    for kind in ["in_flight", "before_flush", "before_answer"] {
+        assert_eq!(report["kills_by_kind"][kind], 4, "{kind}");
+    }
+}
+
+#[test]
+fn kills_that_find_no_moment_are_told() {
+    let project = project(&["quiet"; 3]);
+    let outcome = project.tidemill(&["replay", "test", "--no-drain", "--json", "--kill", "3"]);
+    assert_eq!(json(&outcome)["kills"], 2);
+    assert!(outcome.stderr.contains("1 of 3 kills found no moment"), "{}", outcome.stderr);
 }
 
 #[test]

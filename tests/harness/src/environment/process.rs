@@ -167,10 +167,11 @@ impl Environment {
             () = tokio::time::sleep(timeout) => Outcome::Failed(Failure::TimedOut(timeout), Vec::new()),
         };
         self.sample_cpu(CPU_SAMPLING);
-        // A process that heard of its commit may answer before it is killed. It dies all the same:
-        // its front passes nothing on any more.
+        let unused = self.switch.disarm();
+        // Asked when nothing can fire any more. A process that heard of its commit may answer before
+        // it is killed. It dies all the same: its front passes nothing on any more.
         let outcome = self.switch.has_fired().map_or(outcome, Outcome::Killed);
-        (outcome, self.switch.disarm())
+        (outcome, unused)
     }
 
     async fn replied(&mut self, reply: Option<Reply>) -> Outcome {

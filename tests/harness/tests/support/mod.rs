@@ -10,12 +10,17 @@ pub(crate) const TEMPLATE: &str = "\
 Resources:
   In: {Type: AWS::Kinesis::Stream, Properties: {Name: in}}
   Out: {Type: AWS::Kinesis::Stream, Properties: {Name: out}}
+  Journal:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      AttributeDefinitions: [{AttributeName: pk, AttributeType: S}, {AttributeName: sk, AttributeType: S}]
+      KeySchema: [{AttributeName: pk, KeyType: HASH}, {AttributeName: sk, KeyType: RANGE}]
   Function:
     Type: AWS::Serverless::Function
     Metadata: {BuildProperties: {Binary: function}}
     Properties:
       Timeout: 2
-      Environment: {Variables: {TIDEMILL_STREAM_OUT: !Ref Out}}
+      Environment: {Variables: {TIDEMILL_STREAM_OUT: !Ref Out, TIDEMILL_JOURNAL_TABLE: !Ref Journal}}
       Events:
         In:
           Type: Kinesis
