@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -108,9 +109,9 @@ impl<K: Key, E: fmt::Display> IntoKey for Result<K, E> {
     }
 }
 
-/// The stored bytes of a key: its CBOR encoding. Their order decides between results due at the same time.
+/// The stored bytes of a key: its CBOR encoding. Their order decides between results due at the same time. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct KeyBytes(Box<[u8]>);
+pub struct KeyBytes(Arc<[u8]>);
 
 impl KeyBytes {
     /// The bytes of `key`.

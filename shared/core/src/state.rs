@@ -1,13 +1,13 @@
 //! The cells of one shard's keyed state, with an overlay for the step in progress.
 
-use std::collections::{BTreeMap, btree_map};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::codec;
-use crate::{EventTime, KeyBytes, PartRange, Reject, Span};
+use crate::{EventTime, KeyBytes, PartRange, Reject, Span, part_hash};
 
 /// One cell's new content, as the journal stores it: the key's bytes, the slot within the key (which window), and the
 /// value, `None` if the cell is gone.
@@ -58,38 +58,48 @@ pub(crate) struct Cell<S> {
     pub(crate) accumulator: S,
 }
 
+/// A cell, and about how many bytes it takes when stored: known once it was encoded for a commit.
+struct Weighed<T> {
+    cell: T,
+    bytes: usize,
+}
+
 /// All cells of a shard: those of the last commit, and over them those that the step in progress touched.
 ///
 /// `kept` is exactly the state as of the view's last commit until `install`, so an image of it may be taken meanwhile.
 pub(crate) struct Cells<S> {
-    kept: BTreeMap<CellId, Cell<S>>,
-    touched: BTreeMap<CellId, Option<Cell<S>>>,
+    kept: BTreeMap<CellId, Weighed<Cell<S>>>,
+    /// The kept cells by the hash of their key, so that a part's image costs only the part.
+    by_hash: BTreeSet<(u64, CellId)>,
+    touched: BTreeMap<CellId, Weighed<Option<Cell<S>>>>,
+    /// The sum over the kept cells.
+    bytes: usize,
 }
 
 impl<S> Cells<S> {
     pub(crate) const fn new() -> Self {
-        Self { kept: BTreeMap::new(), touched: BTreeMap::new() }
+        Self { kept: BTreeMap::new(), by_hash: BTreeSet::new(), touched: BTreeMap::new(), bytes: 0 }
     }
 
     pub(crate) fn get(&self, id: &CellId) -> Option<&Cell<S>> {
         match self.touched.get(id) {
-            Some(touched) => touched.as_ref(),
-            None => self.kept.get(id),
+            Some(touched) => touched.cell.as_ref(),
+            None => self.kept.get(id).map(|kept| &kept.cell),
         }
     }
 
     pub(crate) fn set(&mut self, id: CellId, cell: Cell<S>) {
-        self.touched.insert(id, Some(cell));
+        self.touched.insert(id, Weighed { cell: Some(cell), bytes: 0 });
     }
 
     pub(crate) fn remove(&mut self, id: CellId) {
-        self.touched.insert(id, None);
+        self.touched.insert(id, Weighed { cell: None, bytes: 0 });
     }
 
     /// The cell that is due first.
     pub(crate) fn first(&self) -> Option<(&CellId, &Cell<S>)> {
-        let kept = self.kept.iter().find(|(id, _)| !self.touched.contains_key(*id));
-        let touched = self.touched.iter().find_map(|(id, cell)| cell.as_ref().map(|cell| (id, cell)));
+        let kept = self.kept.iter().find(|(id, _)| !self.touched.contains_key(*id)).map(|(id, kept)| (id, &kept.cell));
+        let touched = self.touched.iter().find_map(|(id, touched)| touched.cell.as_ref().map(|cell| (id, cell)));
         match (kept, touched) {
             (Some(kept), Some(touched)) => Some(if kept.0 < touched.0 { kept } else { touched }),
             (kept, touched) => kept.or(touched),
@@ -97,44 +107,77 @@ impl<S> Cells<S> {
     }
 
     pub(crate) fn install(&mut self) {
-        for (id, cell) in std::mem::take(&mut self.touched) {
-            match cell {
-                Some(cell) => self.kept.insert(id, cell),
-                None => self.kept.remove(&id),
-            };
+        for (id, Weighed { cell, bytes }) in std::mem::take(&mut self.touched) {
+            self.keep(id, cell, bytes);
         }
     }
 
     pub(crate) fn discard(&mut self) {
         self.touched.clear();
     }
+
+    /// About how many bytes the kept cells take when stored.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// All kept cells, in firing order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&CellId, &Cell<S>)> {
+        self.kept.iter().map(|(id, kept)| (id, &kept.cell))
+    }
+
+    fn keep(&mut self, id: CellId, cell: Option<Cell<S>>, bytes: usize) {
+        let hash = part_hash(id.key.as_slice());
+        let before = match cell {
+            Some(cell) => {
+                self.bytes += bytes;
+                let before = self.kept.insert(id.clone(), Weighed { cell, bytes });
+                if before.is_none() {
+                    self.by_hash.insert((hash, id));
+                }
+                before
+            }
+            None => {
+                let before = self.kept.remove(&id);
+                self.by_hash.remove(&(hash, id));
+                before
+            }
+        };
+        self.bytes -= before.map_or(0, |before| before.bytes);
+    }
 }
 
 impl<S: Serialize + DeserializeOwned> Cells<S> {
     /// What the step changed, in firing order.
-    pub(crate) fn changes(&self) -> Result<Vec<Change>, Reject> {
-        self.touched.iter().map(|(id, cell)| change(id, cell.as_ref())).collect()
+    pub(crate) fn changes(&mut self) -> Result<Vec<Change>, Reject> {
+        let encoded = |(id, touched): (&CellId, &mut Weighed<Option<Cell<S>>>)| {
+            let change = change(id, touched.cell.as_ref())?;
+            touched.bytes = change.bytes();
+            Ok(change)
+        };
+        self.touched.iter_mut().map(encoded).collect()
     }
 
     /// All cells of the range as of the last commit, without the step in progress.
     pub(crate) fn image(&self, range: &PartRange) -> Result<Vec<Change>, Reject> {
-        let inside = self.kept.iter().filter(|(id, _)| range.contains(id.key.as_slice()));
-        inside.map(|(id, cell)| change(id, Some(cell))).collect()
+        let first = CellId { due: EventTime::from_millis(i64::MIN), key: KeyBytes::stored(&[]), start: EventTime::FIRST };
+        let inside = self.by_hash.range((range.first, first)..).take_while(|(hash, _)| *hash <= range.last);
+        inside.filter_map(|(_, id)| self.kept.get(id).map(|kept| change(id, Some(&kept.cell)))).collect()
     }
 
     /// Takes in a change read from the journal.
     pub(crate) fn restore(&mut self, change: &Change) -> Result<(), Corrupt> {
         let id = CellId::of_window(KeyBytes::stored(&change.key), stored_window(&change.slot)?);
-        match &change.value {
-            Some(value) => self.kept.insert(id, codec::decode(value)?),
-            None => self.kept.remove(&id),
-        };
+        let cell = change.value.as_deref().map(codec::decode).transpose()?;
+        self.keep(id, cell, change.bytes());
         Ok(())
     }
+}
 
-    /// All kept cells, in firing order.
-    pub(crate) fn iter(&self) -> btree_map::Iter<'_, CellId, Cell<S>> {
-        self.kept.iter()
+impl Change {
+    /// About how many bytes it takes when stored.
+    pub fn bytes(&self) -> usize {
+        self.key.len() + self.slot.len() + self.value.as_ref().map_or(0, Vec::len) + 4
     }
 }
 

@@ -94,7 +94,10 @@ pub trait Shard: Send {
     ///
     /// # Errors
     /// Only if the accumulator's own `Serialize` fails.
-    fn changes(&self) -> Result<Vec<Change>, Reject>;
+    fn changes(&mut self) -> Result<Vec<Change>, Reject>;
+
+    /// About how many bytes the state takes when stored, without the step in progress.
+    fn bytes(&self) -> usize;
 
     /// Keeps what the step changed: its commit is acknowledged.
     fn install(&mut self);
@@ -230,8 +233,12 @@ impl<F: Format, K: Key, O: Operator<F, K>> Shard for TypedShard<F, K, O> {
         self.cells.first().is_some_and(|(id, _)| watermark.has_reached(id.due))
     }
 
-    fn changes(&self) -> Result<Vec<Change>, Reject> {
+    fn changes(&mut self) -> Result<Vec<Change>, Reject> {
         self.cells.changes()
+    }
+
+    fn bytes(&self) -> usize {
+        self.cells.bytes()
     }
 
     fn install(&mut self) {

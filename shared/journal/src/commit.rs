@@ -5,7 +5,7 @@ use std::time::Duration;
 use tidemill_core::{Change, EventTime, Position, Progress};
 
 use crate::flush::Flushed;
-use crate::parts::{self, Renewal};
+use crate::renewal::{self, Renewal};
 use crate::{Deadline, Error, Guard, JournalId, Kind, Output, Put, Record, SlotItem, State, Store, StoreError, View};
 
 /// An item of DynamoDB has at most 400 KB, names and attributes included.
@@ -62,7 +62,7 @@ pub async fn commit<S: Store>(
 ) -> Result<Committed, Error> {
     let view = flushed.into_view();
     check_open(journal, view, draft.kind)?;
-    let renewal = parts::plan(journal, view, state)?;
+    let renewal = renewal::plan(journal, view, state)?;
     let record = record(view, draft, &renewal);
     let number = record.number;
     let encode = |why| Error::Encode { journal: journal.clone(), number, why };

@@ -40,6 +40,7 @@ mod load;
 mod memory;
 mod parts;
 mod record;
+mod renewal;
 mod ring;
 mod sink;
 mod store;

@@ -1,16 +1,14 @@
-//! The parts of a shard's state: which images stand for which keys, and when they are renewed.
+//! The parts of a shard's state: which images stand for which keys.
 //!
 //! An image is as of s = n − 1, the view that the put of commit n is conditioned on: a function of the history, so two
 //! writers of one name write the same. The loader applies to it every record after s.
 
 use bytes::Bytes;
-use tidemill_core::{PartRange, part_hash};
+use tidemill_core::{Change, PartRange, part_hash};
 
 use crate::record::PartImage;
-use crate::{Error, JournalId, PartId, PartName, Record, Ring, State, View, frame};
+use crate::{PartId, PartName, Record, View, frame};
 
-/// Images are renewed once the records since then outweigh the image, and this.
-const RENEW_BYTES: usize = 1 << 20;
 /// An item of DynamoDB has at most 400 KB; the rest is for names and envelope.
 const CHUNK_BYTES: usize = 350_000;
 
@@ -19,12 +17,12 @@ const CHUNK_BYTES: usize = 350_000;
 pub(crate) struct Parts(Vec<Part>);
 
 #[derive(Clone, Debug)]
-struct Part {
-    name: PartName,
+pub(crate) struct Part {
+    pub(crate) name: PartName,
     /// Bytes of the records behind `as_of`.
-    grown: usize,
+    pub(crate) grown: usize,
     /// Whether a record behind `as_of` changed a cell of the part.
-    touched: bool,
+    pub(crate) touched: bool,
 }
 
 impl Part {
@@ -32,8 +30,9 @@ impl Part {
         Self { name, grown: 0, touched: false }
     }
 
-    fn image_bytes(&self) -> usize {
-        self.name.image.as_ref().map_or(0, |image| image.chunks as usize * CHUNK_BYTES)
+    /// Bytes of its image.
+    pub(crate) fn image_bytes(&self) -> usize {
+        self.name.image.as_ref().map_or(0, |image| image.bytes as usize)
     }
 }
 
@@ -41,15 +40,6 @@ impl Part {
 pub(crate) struct Image {
     pub(crate) id: PartId,
     pub(crate) chunks: Vec<Bytes>,
-}
-
-/// What a commit does to the parts.
-#[derive(Default)]
-pub(crate) struct Renewal {
-    pub(crate) names: Vec<PartName>,
-    pub(crate) images: Vec<Image>,
-    /// Images that nothing names once the commit is acknowledged.
-    pub(crate) replaced: Vec<PartId>,
 }
 
 impl Parts {
@@ -63,16 +53,22 @@ impl Parts {
         PartName { range: PartRange::ALL, image: None, as_of: 0 }
     }
 
-    /// Takes over the names of `record`, then its changes. A name stands for its range in place of what was there.
+    /// Takes over the names of `record`, then its changes. A name stands for its range in place of what was there, so a
+    /// division or a union is one record that names what replaces it.
     pub(crate) fn advance(&mut self, record: &Record, size: usize) {
-        for name in &record.parts {
-            self.0.retain(|part| part.name.range.last < name.range.first || part.name.range.first > name.range.last);
-            self.0.push(Part::new(name.clone()));
+        if !record.parts.is_empty() {
+            let overlaps = |a: &PartRange, b: &PartRange| a.first <= b.last && b.first <= a.last;
+            self.0.retain(|part| !record.parts.iter().any(|name| overlaps(&part.name.range, &name.range)));
+            self.0.extend(record.parts.iter().cloned().map(Part::new));
+            self.0.sort_by_key(|part| part.name.range);
         }
-        self.0.sort_by_key(|part| part.name.range);
         for part in &mut self.0 {
             part.grown += size;
-            part.touched = part.touched || record.changes.iter().any(|change| part.name.range.contains(&change.key));
+        }
+        for change in &record.changes {
+            if let Some(index) = self.index_of(&change.key) {
+                self.0[index].touched = true;
+            }
         }
     }
 
@@ -84,81 +80,56 @@ impl Parts {
             && self.0.windows(2).all(follows)
     }
 
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Part> {
+        self.0.iter()
+    }
+
     pub(crate) fn names(&self) -> impl Iterator<Item = &PartName> {
         self.0.iter().map(|part| &part.name)
     }
 
     /// s of the part in which a key lies: its image holds the records up to it.
     pub(crate) fn as_of(&self, key: &[u8]) -> Option<u64> {
+        self.index_of(key).map(|index| self.0[index].name.as_of)
+    }
+
+    fn index_of(&self, key: &[u8]) -> Option<usize> {
         let hash = part_hash(key);
-        self.names().find(|name| (name.range.first..=name.range.last).contains(&hash)).map(|name| name.as_of)
+        let behind = self.0.partition_point(|part| part.name.range.last < hash);
+        self.0.get(behind).filter(|part| part.name.range.first <= hash).map(|_| behind)
     }
 
     /// The smallest s after a commit that names `renewed`.
-    fn oldest_after(&self, renewed: &[PartName]) -> u64 {
-        let kept = self.names().filter(|name| !renewed.iter().any(|new| new.range == name.range));
+    pub(crate) fn oldest_after(&self, renewed: &[PartName]) -> u64 {
+        let inside = |name: &PartName| {
+            renewed.iter().any(|new| {
+                new.range.first <= name.range.first && name.range.last <= new.range.last
+                    || name.range.first <= new.range.first && new.range.last <= name.range.last
+            })
+        };
+        let kept = self.names().filter(|name| !inside(name));
         kept.chain(renewed).map(|name| name.as_of).min().unwrap_or(0)
     }
 }
 
-impl Renewal {
-    /// `oldest` of the commit that carries this renewal.
-    pub(crate) fn oldest(&self, parts: &Parts) -> u64 {
-        parts.oldest_after(&self.names)
-    }
-}
-
-/// What commit n+1 of this view must and should renew. `state` is as of n.
-///
-/// I5: a part with s ≤ (n+1) − R is renewed now, or its records would be overwritten. A part that no record in (s, n]
-/// touched keeps its image under a new s.
-pub(crate) fn plan(journal: &JournalId, view: &View, state: &(impl State + ?Sized)) -> Result<Renewal, Error> {
-    let mut renewal = Renewal::default();
-    let due = view.parts.0.iter().filter(|part| must_renew(part, view) || should_renew(part));
-    for part in due {
-        let mut name = PartName { as_of: view.number, ..part.name.clone() };
-        if part.touched {
-            let image = take_image(journal, view, part.name.range, state)?;
-            renewal.replaced.extend(name.image.take());
-            name.image = image.as_ref().map(|image| image.id.clone());
-            renewal.images.extend(image);
-        }
-        renewal.names.push(name);
-    }
-    let named = |id: &PartId| renewal.images.iter().any(|image| image.id == *id);
-    renewal.replaced = std::mem::take(&mut renewal.replaced).into_iter().filter(|id| !named(id)).collect();
-    Ok(renewal)
-}
-
-fn must_renew(part: &Part, view: &View) -> bool {
-    part.name.as_of + u64::from(Ring::slots(view.ring)) <= view.number + 1
-}
-
-fn should_renew(part: &Part) -> bool {
-    part.grown >= RENEW_BYTES.max(part.image_bytes())
-}
-
-fn take_image(
-    journal: &JournalId,
-    view: &View,
-    range: PartRange,
-    state: &(impl State + ?Sized),
-) -> Result<Option<Image>, Error> {
-    let encode = |why| Error::Encode { journal: journal.clone(), number: view.number + 1, why };
-    let cells = state.image(&range).map_err(|reject| encode(reject.message))?;
+/// The image of a range as of the view, or `None` if it has no cells.
+pub(crate) fn seal_image(view: &View, range: PartRange, cells: &[Change]) -> Result<Option<Image>, String> {
     if cells.is_empty() {
         return Ok(None);
     }
-    let image = PartImage { incarnation: view.incarnation, range, as_of: view.number, cells };
-    let bytes = Bytes::from(frame::seal(&image).map_err(encode)?);
-    let chunks: Vec<Bytes> =
-        (0..bytes.len()).step_by(CHUNK_BYTES).map(|at| bytes.slice(at..bytes.len().min(at + CHUNK_BYTES))).collect();
-    let id = PartId {
-        // Two versions of the code may encode one state differently: the content is part of the name.
-        id: format!("{}-{:016x}-{}-{:016x}", view.incarnation, range.first, view.number, part_hash(&bytes)),
-        chunks: u32::try_from(chunks.len()).unwrap_or(u32::MAX),
-    };
-    Ok(Some(Image { id, chunks }))
+    let image = PartImage { incarnation: view.incarnation, range, as_of: view.number, cells: cells.to_vec() };
+    let bytes = Bytes::from(frame::seal(&image)?);
+    // Two versions of the code may encode one state differently: the content is part of the name.
+    let id = format!("{}-{:016x}-{}-{:016x}", view.incarnation, range.first, view.number, part_hash(&bytes));
+    Ok(Some(chunked(id, &bytes)))
+}
+
+/// Bytes as an item of so many chunks.
+pub(crate) fn chunked(id: String, bytes: &Bytes) -> Image {
+    let starts = (0..bytes.len()).step_by(CHUNK_BYTES);
+    let chunks: Vec<Bytes> = starts.map(|at| bytes.slice(at..bytes.len().min(at + CHUNK_BYTES))).collect();
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    Image { id: PartId { id, chunks: count(chunks.len()), bytes: count(bytes.len()) }, chunks }
 }
 
 /// The cells in an image's chunks.

@@ -90,6 +90,8 @@ pub struct PartId {
     pub id: String,
     /// How many items hold it.
     pub chunks: u32,
+    /// How many bytes they hold.
+    pub bytes: u32,
 }
 
 /// Why a store did not do what it was asked.

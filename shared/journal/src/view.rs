@@ -3,7 +3,7 @@
 use tidemill_core::{Change, Corrupt, PartRange, Position, Progress, Reject, Shard};
 
 use crate::parts::Parts;
-use crate::{Incarnation, Kind, Output, Record, Ring, Schema};
+use crate::{Incarnation, Kind, Output, PartName, Record, Ring, Schema};
 
 /// The keyed state beside a view: what records change, and what part images are taken from.
 pub trait State {
@@ -79,6 +79,11 @@ impl View {
     /// How far the shard is in event time.
     pub const fn progress(&self) -> &Progress {
         &self.progress
+    }
+
+    /// The parts of the state, in order of their ranges.
+    pub fn parts(&self) -> impl Iterator<Item = &PartName> {
+        self.parts.names()
     }
 
     /// Whether others wrote to this journal lately: then a holder catches up before it works, rather than lose a put.

@@ -163,7 +163,8 @@ fn acts() -> impl Strategy<Value = Vec<(usize, Act)>> {
     proptest::collection::vec((0..3_usize, act), 1..80)
 }
 
-async fn play(slots: u32, acts: &[(usize, Act)]) {
+/// Plays the acts on a ring of so many slots, with values of so many bytes.
+async fn play(slots: u32, size: usize, acts: &[(usize, Act)]) {
     let mut bench = Bench::new(slots);
     let mut holders = Vec::new();
     for _ in 0..3 {
@@ -173,7 +174,8 @@ async fn play(slots: u32, acts: &[(usize, Act)]) {
         let holder = &mut holders[*who];
         match *act {
             Act::Write { key, value } => {
-                bench.write(holder, vec![change(key, value)]).await.expect("writes");
+                let change = sized(change(key, value), size);
+                bench.write(holder, vec![change]).await.expect("writes");
             }
             Act::WriteWithoutAcknowledgement { key } => {
                 *bench.sink.refuse.lock().expect("lock") = true;
@@ -222,7 +224,17 @@ fn run(future: impl Future<Output = ()>) {
 proptest! {
     #[test]
     fn there_is_one_history_and_every_view_is_its_exact_prefix(slots in 2..6_u32, acts in acts()) {
-        run(play(slots, &acts));
+        run(play(slots, 1, &acts));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Five keys of 90 KB: the state is divided into parts, and united again as keys go.
+    #[test]
+    fn so_it_is_while_parts_divide_and_unite(slots in 2..6_u32, acts in acts()) {
+        run(play(slots, 90_000, &acts));
     }
 }
 
@@ -253,17 +265,63 @@ fn an_idle_state_is_named_again_without_being_written() {
     });
 }
 
+/// The change with a value of `size` bytes that do not compress, a function of its own value.
+fn sized(change: Change, size: usize) -> Change {
+    let grow = |value: Vec<u8>| {
+        let mut bytes = noise();
+        let skip = usize::from(value[0]);
+        for _ in 0..skip {
+            bytes();
+        }
+        std::iter::once(value[0]).chain((1..size).map(|_| bytes())).collect()
+    };
+    Change { value: change.value.map(grow), ..change }
+}
+
+/// Bytes that do not compress: the high bytes of a multiplicative sequence.
+fn noise() -> impl FnMut() -> u8 {
+    let mut state = 1_u64;
+    move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    }
+}
+
+#[test]
+fn parts_divide_as_state_grows_and_unite_as_it_shrinks() {
+    run(async {
+        let mut bench = Bench::new(64);
+        let mut holder = bench.open().await.expect("opens");
+        let mut bytes = noise();
+        let cell = |key: u16, value: Option<Vec<u8>>| Change { key: key.to_be_bytes().to_vec(), slot: vec![], value };
+        for key in 0..600_u16 {
+            let value = (0..3_000).map(|_| bytes()).collect();
+            bench.write(&mut holder, vec![cell(key, Some(value))]).await.expect("writes");
+            if key % 50 == 0 {
+                bench.assert_exact(&bench.open().await.expect("opens"));
+            }
+        }
+        let grown = holder.view.parts().count();
+        let largest = holder.view.parts().filter_map(|part| part.image.as_ref()).map(|image| image.bytes).max();
+        assert!(grown > 4, "{grown} parts of 1.8 MB");
+        assert!(largest.is_some_and(|bytes| bytes < 1_200_000), "{largest:?}");
+        for key in 0..600_u16 {
+            bench.write(&mut holder, vec![cell(key, None)]).await.expect("writes");
+        }
+        for _ in 0..100 {
+            bench.write(&mut holder, vec![cell(1, Some(vec![1]))]).await.expect("writes");
+            bench.assert_exact(&bench.open().await.expect("opens"));
+        }
+        assert!(holder.view.parts().count() < grown, "{} parts of next to nothing", holder.view.parts().count());
+    });
+}
+
 #[test]
 fn a_part_larger_than_an_item_is_kept_in_chunks() {
     run(async {
         let mut bench = Bench::new(2);
         let mut holder = bench.open().await.expect("opens");
-        // Bytes that do not compress: a multiplicative sequence.
-        let mut noise = 1_u64;
-        let mut bytes = || {
-            noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (noise >> 56) as u8
-        };
+        let mut bytes = noise();
         for key in 0..4 {
             let value = (0..300_000).map(|_| bytes()).collect();
             let big = Change { key: vec![key], slot: Vec::new(), value: Some(value) };

@@ -190,7 +190,7 @@ impl<S: Store, K: Sink> Handler<S, K> {
                 continue;
             };
             let step = open.state.step(&next.progress, next.records, caps);
-            let draft = self.draft(journal, view, &next, &step, open.state.as_ref())?;
+            let draft = self.draft(journal, view, &next, &step, open.state.as_mut())?;
             let counts = Counts::of(&step, draft.outputs.len());
             match commit(&self.store, journal, flushed, draft, open.state.as_ref(), deadline).await? {
                 Committed::Done => {
@@ -217,7 +217,7 @@ impl<S: Store, K: Sink> Handler<S, K> {
         view: &View,
         next: &Next<'_>,
         step: &Step,
-        state: &dyn Shard,
+        state: &mut dyn Shard,
     ) -> Result<Draft, Error> {
         let encode = |why| tidemill_journal::Error::Encode { journal: journal.clone(), number: view.number() + 1, why };
         let position = match step.taken {

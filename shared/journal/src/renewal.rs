@@ -1,0 +1,159 @@
+//! Which parts a commit renews.
+//!
+//! Parts roll: each commit renews few, so that no invocation stalls and the cost follows what changed. A part is renewed
+//!
+//! - at the latest when its s would leave the ring (I5), and before that early enough that at one part a commit every part
+//!   finds its turn;
+//! - when the records behind the oldest s outweigh the whole state, and 1 MB: a load reads about as much of both.
+//!
+//! A part that nothing touched since s is named again as it is. One that grew is divided, small neighbours become one.
+
+use tidemill_core::{Change, PartRange, part_hash};
+
+use crate::parts::{self, Image, Part, Parts};
+use crate::{Error, JournalId, PartId, PartName, State, View};
+
+/// Records behind the oldest s may outweigh a small state up to this.
+const RECORDS_BYTES: usize = 1 << 20;
+/// What an image should take. More for a large state, so that the parts remain few against the ring.
+const IMAGE_BYTES: usize = 100 << 10;
+/// How many parts that nothing touched one commit names again beyond those whose turn it is: a name takes some 60 bytes.
+const NAMES_AT_ONCE: usize = 32;
+
+/// What a commit does to the parts.
+#[derive(Default)]
+pub(crate) struct Renewal {
+    pub(crate) names: Vec<PartName>,
+    pub(crate) images: Vec<Image>,
+    /// Images that nothing names once the commit is acknowledged.
+    pub(crate) replaced: Vec<PartId>,
+}
+
+impl Renewal {
+    /// `oldest` of the commit that carries this renewal.
+    pub(crate) fn oldest(&self, parts: &Parts) -> u64 {
+        parts.oldest_after(&self.names)
+    }
+
+    fn covers(&self, range: &PartRange) -> bool {
+        self.names.iter().any(|name| name.range.first <= range.last && range.first <= name.range.last)
+    }
+}
+
+/// What commit n+1 of this view renews. `state` is as of n.
+pub(crate) fn plan(journal: &JournalId, view: &View, state: &(impl State + ?Sized)) -> Result<Renewal, Error> {
+    let mut by_age: Vec<&Part> = view.parts.iter().collect();
+    by_age.sort_by_key(|part| part.name.as_of);
+    let turns = turns(&by_age, view);
+    let mut renewal = Renewal::default();
+    let mut rewritten = 0;
+    for (place, part) in by_age.iter().enumerate() {
+        let is_due = place < turns || (outweighs(part, view) && rewritten < turns.max(1));
+        if !is_due || (place >= turns && renewal.names.len() >= NAMES_AT_ONCE) {
+            break;
+        }
+        if renewal.covers(&part.name.range) {
+            continue;
+        }
+        if part.touched {
+            rewrite(journal, view, part, state, &mut renewal)?;
+            rewritten += 1;
+        } else {
+            renewal.names.push(PartName { as_of: view.number, ..part.name.clone() });
+        }
+    }
+    Ok(renewal)
+}
+
+/// How many of the oldest parts must be renewed now, so that from here on one a commit is enough.
+///
+/// A part may wait for as many commits as its s has left in the ring; the i-th oldest needs i commits before its own.
+fn turns(by_age: &[&Part], view: &View) -> usize {
+    let waits = |part: &Part| {
+        let last = part.name.as_of + u64::from(view.ring.slots());
+        usize::try_from(last.saturating_sub(view.number + 1)).unwrap_or(usize::MAX)
+    };
+    let lacking = |(place, part): (usize, &&Part)| (place + 1).saturating_sub(waits(part));
+    by_age.iter().enumerate().map(lacking).max().unwrap_or(0)
+}
+
+/// Whether the records that this part keeps from being forgotten outweigh the state.
+fn outweighs(part: &Part, view: &View) -> bool {
+    let state: usize = view.parts.iter().map(Part::image_bytes).sum();
+    part.grown >= RECORDS_BYTES.max(state)
+}
+
+/// Writes a part anew: divided if it grew, together with its neighbour if both are small.
+fn rewrite(
+    journal: &JournalId,
+    view: &View,
+    part: &Part,
+    state: &(impl State + ?Sized),
+    renewal: &mut Renewal,
+) -> Result<(), Error> {
+    let encode = |why| Error::Encode { journal: journal.clone(), number: view.number + 1, why };
+    let mut range = part.name.range;
+    let mut replaced: Vec<&Part> = vec![part];
+    if let Some(neighbour) = small_neighbour(view, part).filter(|other| !renewal.covers(&other.name.range)) {
+        range = PartRange {
+            first: range.first.min(neighbour.name.range.first),
+            last: range.last.max(neighbour.name.range.last),
+        };
+        replaced.push(neighbour);
+    }
+    let mut cells = state.image(&range).map_err(|reject| encode(reject.message))?;
+    cells.sort_by_cached_key(|cell| part_hash(&cell.key));
+    let mut waiting = vec![(range, cells)];
+    while let Some((range, cells)) = waiting.pop() {
+        let image = parts::seal_image(view, range, &cells).map_err(encode)?;
+        let bytes = image.as_ref().map_or(0, |image| image.id.bytes as usize);
+        if bytes > 2 * target_bytes(view)
+            && let Some(halves) = divide(range, cells)
+        {
+            waiting.extend(halves);
+            continue;
+        }
+        let name = image.as_ref().map(|image| image.id.clone());
+        renewal.names.push(PartName { range, image: name, as_of: view.number });
+        renewal.images.extend(image);
+    }
+    let written = |id: &PartId| renewal.images.iter().any(|image| image.id == *id);
+    let ids = replaced.iter().filter_map(|part| part.name.image.clone());
+    let garbage: Vec<PartId> = ids.filter(|id| !written(id)).collect();
+    renewal.replaced.extend(garbage);
+    Ok(())
+}
+
+/// At most a quarter as many parts as slots: with one a commit, each has its turn long before it must.
+fn target_bytes(view: &View) -> usize {
+    let state: usize = view.parts.iter().map(Part::image_bytes).sum();
+    IMAGE_BYTES.max(state / (view.ring.slots() as usize / 4).max(1))
+}
+
+/// A part beside this one, if both are so small that one image holds them and has room to grow.
+fn small_neighbour<'v>(view: &'v View, part: &Part) -> Option<&'v Part> {
+    let small = |part: &Part| part.image_bytes() + part.grown.min(IMAGE_BYTES) / 8 < target_bytes(view) / 4;
+    let beside = |other: &&Part| {
+        other.name.range.last.checked_add(1) == Some(part.name.range.first)
+            || part.name.range.last.checked_add(1) == Some(other.name.range.first)
+    };
+    if !small(part) {
+        return None;
+    }
+    view.parts.iter().find(|other| beside(other) && small(other))
+}
+
+/// A range and its cells, in order of their hash, cut in two of about as many cells. `None` where all cells have one hash,
+/// as those of one key do: they stay together.
+fn divide(range: PartRange, mut cells: Vec<Change>) -> Option<[(PartRange, Vec<Change>); 2]> {
+    let hash = |cell: &Change| part_hash(&cell.key);
+    let middle = hash(cells.get(cells.len() / 2)?);
+    // The upper half begins with the middle's hash, or behind it where that is the lowest there is.
+    let first = match hash(cells.first()?) < middle {
+        true => middle,
+        false => cells.iter().map(hash).find(|other| *other > middle)?,
+    };
+    let upper = cells.split_off(cells.partition_point(|cell| hash(cell) < first));
+    let (below, above) = (PartRange { last: first - 1, ..range }, PartRange { first, ..range });
+    Some([(below, cells), (above, upper)])
+}
