@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
-use tidemill_journal::{Guard, JournalId, Mark, MemoryStore, PartId, Put, SlotItem, Store, StoreError};
+use tidemill_journal::{Attempt, Guard, JournalId, Mark, MemoryStore, PartId, Put, SlotItem, Store, StoreError};
 
 /// How a put goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +60,14 @@ impl Store for &FaultyStore {
 
     async fn write_mark(&self, journal: &JournalId, mark: &Mark) -> Result<(), StoreError> {
         self.inner.write_mark(journal, mark).await
+    }
+
+    async fn read_attempt(&self, journal: &JournalId) -> Result<Option<Attempt>, StoreError> {
+        self.inner.read_attempt(journal).await
+    }
+
+    async fn write_attempt(&self, journal: &JournalId, attempt: &Attempt) -> Result<(), StoreError> {
+        self.inner.write_attempt(journal, attempt).await
     }
 
     async fn write_part(&self, journal: &JournalId, id: &PartId, chunks: &[Bytes]) -> Result<(), StoreError> {

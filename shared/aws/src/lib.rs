@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! invocation bytes -> decode       records of one shard, borrowed from the body
+//!                     kpl          those that a producer packed into one
 //!                     journal  ->  dynamodb      the store: items, guards, parts
 //!                     outputs  ->  cloudevents   final bytes and partition key
 //!                              ->  emit          PutRecords until every record is acknowledged
@@ -21,13 +22,14 @@ mod decode;
 mod dynamodb;
 mod emit;
 mod fault;
+mod kpl;
 mod respond;
 #[cfg(test)]
 mod testing;
 
 pub use clients::{Clients, check_streams, connect};
 pub use cloudevents::{Destination, Destinations, Envelope, Producer};
-pub use decode::{Batch, DecodeError, Invocation, SourceShard, decode};
+pub use decode::{Batch, DecodeError, Invocation, SourceShard, Unpacked, decode};
 pub use dynamodb::{DynamoStore, TABLE_VARIABLE};
 pub use emit::{KinesisSink, MAX_RECORD_BYTES, SinkStream};
 pub use respond::{failed_from, succeeded};

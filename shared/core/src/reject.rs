@@ -27,6 +27,8 @@ pub enum Reason {
     Panicked,
     /// An aggregate left its number range.
     Overflow,
+    /// Every environment that took the record ended: out of memory, out of time, or aborted.
+    Crashed,
     /// A result could not be made, or cannot be sent as it is.
     OutputRefused,
 }
@@ -43,6 +45,7 @@ impl Reason {
             Self::Failed => "failed",
             Self::Panicked => "panicked",
             Self::Overflow => "overflow",
+            Self::Crashed => "crashed",
             Self::OutputRefused => "output_refused",
         }
     }

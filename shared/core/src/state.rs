@@ -160,7 +160,8 @@ impl<S: Serialize + DeserializeOwned> Cells<S> {
 
     /// All cells of the range as of the last commit, without the step in progress.
     pub(crate) fn image(&self, range: &PartRange) -> Result<Vec<Change>, Reject> {
-        let first = CellId { due: EventTime::from_millis(i64::MIN), key: KeyBytes::stored(&[]), start: EventTime::FIRST };
+        let first =
+            CellId { due: EventTime::from_millis(i64::MIN), key: KeyBytes::stored(&[]), start: EventTime::FIRST };
         let inside = self.by_hash.range((range.first, first)..).take_while(|(hash, _)| *hash <= range.last);
         inside.filter_map(|(_, id)| self.kept.get(id).map(|kept| change(id, Some(&kept.cell)))).collect()
     }

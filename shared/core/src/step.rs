@@ -87,6 +87,10 @@ pub trait Shard: Send {
     /// before any record is taken, so a step that stopped inside a firing is continued by the next one.
     fn step(&mut self, progress: &Progress, records: &[Record<'_>], caps: Caps) -> Step;
 
+    /// Takes one record without looking at it: straight to the quarantine. It does not raise the watermark. Nothing may be
+    /// due.
+    fn refuse(&mut self, progress: &Progress, record: &Record<'_>, reject: Reject) -> Step;
+
     /// Whether something is due at `watermark`: a firing is in progress.
     fn is_due(&self, watermark: Watermark) -> bool;
 
@@ -227,6 +231,12 @@ impl<F: Format, K: Key, O: Operator<F, K>> Shard for TypedShard<F, K, O> {
                 _ => return step,
             }
         }
+    }
+
+    fn refuse(&mut self, progress: &Progress, record: &Record<'_>, reject: Reject) -> Step {
+        self.cells.discard();
+        let progress = Progress { arrival: Some(record.arrival), ..progress.clone() };
+        Step { taken: 1, progress, outputs: vec![quarantined(record, reject)], late: 0 }
     }
 
     fn is_due(&self, watermark: Watermark) -> bool {

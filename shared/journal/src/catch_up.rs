@@ -1,6 +1,7 @@
 //! Following what others committed.
 
 use crate::load::decode;
+use crate::spill;
 use crate::{Error, JournalId, State, Store, View};
 
 /// How many slots are asked for at first: mostly nothing or one record has come. Doubled with every full page.
@@ -46,7 +47,10 @@ pub async fn catch_up<S: Store, T: State + ?Sized>(
             if item.number > next || item.incarnation != view.incarnation {
                 return Ok(CaughtUp::Lost);
             }
-            let record = decode(journal, slot, &item)?;
+            // A spill goes when nothing needs its record any more: this view is too far behind.
+            let Ok(record) = spill::bring_back(store, journal, decode(journal, slot, &item)?).await? else {
+                return Ok(CaughtUp::Lost);
+            };
             for change in &record.changes {
                 state.restore(change).map_err(|e| Error::damaged(journal, format!("record {next}"), e))?;
             }

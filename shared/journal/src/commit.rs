@@ -6,6 +6,7 @@ use tidemill_core::{Change, EventTime, Position, Progress};
 
 use crate::flush::Flushed;
 use crate::renewal::{self, Renewal};
+use crate::spill;
 use crate::{Deadline, Error, Guard, JournalId, Kind, Output, Put, Record, SlotItem, State, Store, StoreError, View};
 
 /// An item of DynamoDB has at most 400 KB, names and attributes included.
@@ -31,6 +32,8 @@ pub struct Draft {
     pub gap: Option<Position>,
     /// The schedule's own time, of a tick.
     pub tick: Option<EventTime>,
+    /// Whether what does not fit the record's item may go into one of its own. Where less can be taken, it should not.
+    pub may_spill: bool,
 }
 
 /// How a commit ended.
@@ -62,14 +65,22 @@ pub async fn commit<S: Store>(
 ) -> Result<Committed, Error> {
     let view = flushed.into_view();
     check_open(journal, view, draft.kind)?;
-    let renewal = renewal::plan(journal, view, state)?;
-    let record = record(view, draft, &renewal);
+    let mut renewal = renewal::plan(journal, view, state)?;
+    let may_spill = draft.may_spill;
+    let mut record = record(view, draft, &renewal);
     let number = record.number;
     let encode = |why| Error::Encode { journal: journal.clone(), number, why };
-    let item = SlotItem { incarnation: view.incarnation, number, body: record.encode().map_err(encode)? };
-    if item.body.len() > BODY_LIMIT {
-        return Ok(Committed::TooLarge { bytes: item.body.len() });
+    let mut body = record.encode().map_err(encode)?;
+    if body.len() > BODY_LIMIT {
+        if !may_spill {
+            return Ok(Committed::TooLarge { bytes: body.len() });
+        }
+        let (rest, image) = spill::move_out(&record).map_err(encode)?;
+        body = rest.encode().map_err(encode)?;
+        record.spills = rest.spills;
+        renewal.images.push(image);
     }
+    let item = SlotItem { incarnation: view.incarnation, number, body };
     // Acknowledged before the commit that names them: a name without its image would make the journal unreadable.
     for image in &renewal.images {
         store.write_part(journal, &image.id, &image.chunks).await?;
@@ -78,8 +89,9 @@ pub async fn commit<S: Store>(
         view.meet_others();
         return Ok(Committed::Conflict);
     }
+    let oldest = record.oldest;
     view.advance(record, item.body.len(), true);
-    for id in &renewal.replaced {
+    for id in renewal.replaced.iter().chain(&view.spills.take_garbage(oldest)) {
         // Garbage only now that the commit that replaces it is acknowledged. What stays behind costs storage alone.
         let _ = store.delete_part(journal, id).await;
     }

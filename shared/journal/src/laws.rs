@@ -1,8 +1,9 @@
 //! The laws of [`Store`], as a suite that every store must pass.
 
 use bytes::Bytes;
+use tidemill_core::{Position, SequenceNumber};
 
-use crate::{Guard, Incarnation, JournalId, Mark, PartId, Put, SlotItem, Store};
+use crate::{Attempt, Guard, Incarnation, JournalId, Mark, PartId, Put, SlotItem, Store};
 
 const LIFE: Incarnation = Incarnation(7);
 const OTHER_LIFE: Incarnation = Incarnation(8);
@@ -19,6 +20,7 @@ pub async fn check<S: Store>(store: &S) {
     ranges_come_in_slot_order_and_limited(store).await;
     journals_are_apart(store).await;
     marks_are_overwritten(store).await;
+    attempts_are_overwritten(store).await;
     parts_are_whole_or_absent(store).await;
 }
 
@@ -127,6 +129,18 @@ async fn marks_are_overwritten<S: Store>(store: &S) {
     ] {
         store.write_mark(&journal, &mark).await.expect("the store answers");
         assert_eq!(read().await, Some(mark));
+    }
+}
+
+async fn attempts_are_overwritten<S: Store>(store: &S) {
+    let journal = journal("attempts");
+    let read = async || store.read_attempt(&journal).await.expect("the store answers");
+    assert_eq!(read().await, None);
+    let sequence = SequenceNumber::parse(&"9".repeat(56)).expect("digits");
+    for position in [Some(Position { sequence, sub_sequence: 7 }), None] {
+        let attempt = Attempt { position, count: 3 };
+        store.write_attempt(&journal, &attempt).await.expect("the store answers");
+        assert_eq!(read().await, Some(attempt));
     }
 }
 

@@ -43,6 +43,7 @@ mod record;
 mod renewal;
 mod ring;
 mod sink;
+mod spill;
 mod store;
 mod view;
 
@@ -56,5 +57,5 @@ pub use memory::MemoryStore;
 pub use record::{FORMAT_VERSION, Incarnation, Kind, Output, PartName, Record, Schema, Spill};
 pub use ring::{DEFAULT_RING, Ring};
 pub use sink::{Deadline, Sink, SinkError};
-pub use store::{Guard, JournalId, Mark, PartId, Put, SlotItem, Store, StoreError};
+pub use store::{Attempt, Guard, JournalId, Mark, PartId, Put, SlotItem, Store, StoreError};
 pub use view::{State, View};

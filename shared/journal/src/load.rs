@@ -4,6 +4,7 @@ use tidemill_core::Progress;
 
 use crate::catch_up::{CaughtUp, catch_up};
 use crate::parts::{self, Parts};
+use crate::spill::{self, Spills};
 use crate::{Error, JournalId, Kind, Record, Schema, SlotItem, State, Store, View};
 
 /// How often a journal that changes meanwhile is read anew.
@@ -15,12 +16,14 @@ const ATTEMPTS: u32 = 8;
 /// named last among them must exist; what came meanwhile is then caught up. A gap or a missing part means that the
 /// journal moved on under the reader, and it reads again.
 ///
+/// `expected` is what the caller's code is made for; `None` reads whatever is there, to look at.
+///
 /// # Errors
-/// If the journal is of something else than `schema` says, an item is damaged, or the store fails.
+/// If the journal is of something else than expected, an item is damaged, or the store fails.
 pub async fn load<S: Store, T: State + ?Sized>(
     store: &S,
     journal: &JournalId,
-    schema: &Schema,
+    expected: Option<&Schema>,
     open: impl Fn() -> Box<T>,
 ) -> Result<Option<(View, Box<T>)>, Error> {
     let mut why = String::new();
@@ -29,7 +32,9 @@ pub async fn load<S: Store, T: State + ?Sized>(
         let mut state = open();
         match assemble(store, journal, &head, state.as_mut()).await? {
             Ok(mut view) => {
-                check_schema(journal, &view.schema, schema)?;
+                if let Some(expected) = expected {
+                    check_schema(journal, &view.schema, expected)?;
+                }
                 match catch_up(store, journal, &mut view, state.as_mut()).await? {
                     CaughtUp::Current | CaughtUp::Advanced => return Ok(Some((view, state))),
                     CaughtUp::Lost => why = "it was begun anew, or went round the ring".to_owned(),
@@ -80,11 +85,15 @@ async fn assemble<S: Store, T: State + ?Sized>(
         Ok(records) => records,
         Err(moved) => return Ok(Err(moved)),
     };
+    let Some((head, _)) = records.last() else { return Ok(Err("there are no records".to_owned())) };
     let Some(schema) = records.iter().rev().find_map(|(record, _)| record.schema.clone()) else {
         return Err(Error::damaged(journal, "the ring", "no record behind `oldest` names the parts"));
     };
-    let mut parts = Parts::unnamed();
-    records.iter().for_each(|(record, size)| parts.advance(record, *size));
+    let (mut parts, mut spills) = (Parts::unnamed(), Spills::default());
+    for (record, size) in &records {
+        parts.advance(record, *size);
+        spills.advance(record);
+    }
     if !parts.are_complete() {
         return Err(Error::damaged(journal, "the ring", "the parts do not cover all keys"));
     }
@@ -94,10 +103,10 @@ async fn assemble<S: Store, T: State + ?Sized>(
     for (record, _) in &records {
         restore_changes(journal, &parts, record, state)?;
     }
-    Ok(Ok(view_at(head, parts, schema)))
+    Ok(Ok(view_at(head, parts, spills, schema)))
 }
 
-fn view_at(head: &Record, parts: Parts, schema: Schema) -> View {
+fn view_at(head: &Record, parts: Parts, spills: Spills, schema: Schema) -> View {
     View {
         incarnation: head.incarnation,
         ring: head.ring,
@@ -108,6 +117,7 @@ fn view_at(head: &Record, parts: Parts, schema: Schema) -> View {
         flushed: head.outputs.is_empty(),
         outputs: head.outputs.clone(),
         parts,
+        spills,
         schema,
         own: false,
         contended: false,
@@ -132,7 +142,10 @@ async fn read_records<S: Store>(
         if item.number != expected || item.incarnation != head.incarnation {
             return Ok(Err(format!("slot {slot} holds record {} and not {expected}", item.number)));
         }
-        records.push((decode(journal, slot, &item)?, item.body.len()));
+        match spill::bring_back(store, journal, decode(journal, slot, &item)?).await? {
+            Ok(record) => records.push((record, item.body.len())),
+            Err(moved) => return Ok(Err(moved)),
+        }
     }
     let complete = first + records.len() as u64 == head.number + 1;
     Ok(if complete { Ok(records) } else { Err(format!("a record behind {} is missing", head.oldest)) })

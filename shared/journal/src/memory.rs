@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use crate::{Guard, JournalId, Mark, PartId, Put, SlotItem, Store, StoreError};
+use crate::{Attempt, Guard, JournalId, Mark, PartId, Put, SlotItem, Store, StoreError};
 
 /// A [`Store`] in memory: what the laws mean. For tests, and for pipelines that need no durability.
 #[derive(Debug, Default)]
@@ -18,6 +18,7 @@ pub struct MemoryStore {
 struct Items {
     slots: BTreeMap<u32, SlotItem>,
     mark: Option<Mark>,
+    attempt: Option<Attempt>,
     parts: BTreeMap<String, Vec<Bytes>>,
 }
 
@@ -80,6 +81,15 @@ impl Store for MemoryStore {
 
     async fn write_mark(&self, journal: &JournalId, mark: &Mark) -> Result<(), StoreError> {
         self.with(journal, |items| items.mark = Some(*mark));
+        Ok(())
+    }
+
+    async fn read_attempt(&self, journal: &JournalId) -> Result<Option<Attempt>, StoreError> {
+        Ok(self.with(journal, |items| items.attempt.clone()))
+    }
+
+    async fn write_attempt(&self, journal: &JournalId, attempt: &Attempt) -> Result<(), StoreError> {
+        self.with(journal, |items| items.attempt = Some(attempt.clone()));
         Ok(())
     }
 

@@ -211,6 +211,15 @@ mod stored_outputs {
     }
 }
 
+/// What a spill holds.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SpilledContent {
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "stored_changes")]
+    pub(crate) changes: Vec<Change>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "stored_outputs")]
+    pub(crate) outputs: Vec<Output>,
+}
+
 /// A part's image: the cells of a range of keys as of a commit.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PartImage {

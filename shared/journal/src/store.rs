@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tidemill_core::EventTime;
+use tidemill_core::{EventTime, Position};
 
 use crate::Incarnation;
 
@@ -94,6 +94,15 @@ pub struct PartId {
     pub bytes: u32,
 }
 
+/// How often an environment began to work behind a position: what an environment that dies leaves behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// The journal's position then; `None` before the first record.
+    pub position: Option<Position>,
+    /// How often, from 1. 0 after success.
+    pub count: u32,
+}
+
 /// Why a store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -157,6 +166,16 @@ pub trait Store: Send + Sync {
 
     /// Writes the flush mark. *Law:* unconditional; the last write wins.
     fn write_mark(&self, journal: &JournalId, mark: &Mark) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The last attempt written. *Law:* reflects every write acknowledged before the call.
+    fn read_attempt(&self, journal: &JournalId) -> impl Future<Output = Result<Option<Attempt>, StoreError>> + Send;
+
+    /// Writes the attempt. *Law:* unconditional; the last write wins.
+    fn write_attempt(
+        &self,
+        journal: &JournalId,
+        attempt: &Attempt,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Writes an immutable item in chunks. *Law:* acknowledged only when every chunk is durable; writing the same again
     /// changes nothing.

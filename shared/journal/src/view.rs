@@ -3,6 +3,7 @@
 use tidemill_core::{Change, Corrupt, PartRange, Position, Progress, Reject, Shard};
 
 use crate::parts::Parts;
+use crate::spill::Spills;
 use crate::{Incarnation, Kind, Output, PartName, Record, Ring, Schema};
 
 /// The keyed state beside a view: what records change, and what part images are taken from.
@@ -44,6 +45,7 @@ pub struct View {
     pub(crate) progress: Progress,
     pub(crate) outputs: Vec<Output>,
     pub(crate) parts: Parts,
+    pub(crate) spills: Spills,
     pub(crate) schema: Schema,
     /// Whether the outputs of record n are known to be acknowledged.
     pub(crate) flushed: bool,
@@ -81,6 +83,11 @@ impl View {
         &self.progress
     }
 
+    /// Whose state this is, and what it depends on.
+    pub const fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
     /// The parts of the state, in order of their ranges.
     pub fn parts(&self) -> impl Iterator<Item = &PartName> {
         self.parts.names()
@@ -105,6 +112,7 @@ impl View {
     /// Moves on to `record`, whose number is the next one and whose item has `size` bytes.
     pub(crate) fn advance(&mut self, record: Record, size: usize, own: bool) {
         self.parts.advance(&record, size);
+        self.spills.advance(&record);
         self.number = record.number;
         self.kind = record.kind;
         self.position = record.position;

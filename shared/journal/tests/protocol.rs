@@ -59,6 +59,7 @@ struct Bench {
     journal: JournalId,
     schema: Schema,
     ring: Ring,
+    may_spill: bool,
     /// What every commit changed, by its number: the one history.
     history: BTreeMap<u64, Vec<Change>>,
 }
@@ -82,13 +83,14 @@ impl Bench {
             schema: Schema { journal: journal.clone(), fingerprint, starting_sequence: None },
             journal,
             ring: Ring::of(slots).expect("a ring"),
+            may_spill: false,
             history: BTreeMap::new(),
         }
     }
 
     async fn open(&self) -> Result<Holder, Error> {
         init(&self.store, &self.journal, Incarnation(42), self.ring, self.schema.clone()).await?;
-        let loaded = load(&self.store, &self.journal, &self.schema, || Box::new(Cells::default())).await?;
+        let loaded = load(&self.store, &self.journal, Some(&self.schema), || Box::new(Cells::default())).await?;
         let (view, state) = loaded.expect("record 1 is there");
         Ok(Holder { view, state })
     }
@@ -118,6 +120,7 @@ impl Bench {
             outputs: vec![output(number, 0), output(number, 1)],
             gap: None,
             tick: None,
+            may_spill: self.may_spill,
         };
         let flushed = flush(&self.store, &self.sink, &self.journal, &mut holder.view, Deadline::NONE).await?;
         let committed =
@@ -330,9 +333,23 @@ fn a_part_larger_than_an_item_is_kept_in_chunks() {
         bench.write(&mut holder, Vec::new()).await.expect("writes");
         bench.assert_exact(&bench.open().await.expect("opens"));
         let huge = Change { key: vec![9], slot: Vec::new(), value: Some((0..500_000).map(|_| bytes()).collect()) };
-        let committed = bench.write(&mut holder, vec![huge]).await.expect("answers");
+        let committed = bench.write(&mut holder, vec![huge.clone()]).await.expect("answers");
         assert!(matches!(committed, Committed::TooLarge { bytes } if bytes > 390_000));
         bench.assert_exact(&holder);
+
+        bench.may_spill = true;
+        let mut follower = bench.open().await.expect("opens");
+        assert_eq!(bench.write(&mut holder, vec![huge]).await.expect("writes"), Committed::Done);
+        bench.assert_exact(&bench.open().await.expect("opens"));
+        let caught = catch_up(&bench.store, &bench.journal, &mut follower.view, follower.state.as_mut()).await;
+        assert_eq!(caught.expect("catches up"), CaughtUp::Advanced);
+        bench.assert_exact(&follower);
+        for key in 0..9 {
+            bench.write(&mut holder, vec![change(key, Some(key))]).await.expect("writes");
+            bench.assert_exact(&bench.open().await.expect("opens"));
+        }
+        flush(&bench.store, &bench.sink, &bench.journal, &mut holder.view, Deadline::NONE).await.expect("flushes");
+        assert_outputs_complete_and_in_order(&bench);
     });
 }
 
@@ -378,6 +395,7 @@ fn nothing_follows_the_end_of_input() {
             outputs: Vec::new(),
             gap: None,
             tick: None,
+            may_spill: false,
         };
         let flushed = flush(&bench.store, &bench.sink, &bench.journal, &mut holder.view, Deadline::NONE).await;
         let drained = commit(

@@ -133,7 +133,7 @@ impl<S: Store, K: Sink> Handler<S, K> {
         let schema =
             Schema { journal: journal.clone(), fingerprint: self.pipeline.fingerprint(), starting_sequence: None };
         loop {
-            let loaded = load(&self.store, journal, &schema, || self.pipeline.open()).await?;
+            let loaded = load(&self.store, journal, Some(&schema), || self.pipeline.open()).await?;
             if let Some((view, state)) = loaded {
                 self.check_not_restored(journal, &view)?;
                 return Ok(OpenShard { view, state });
@@ -232,6 +232,7 @@ impl<S: Store, K: Sink> Handler<S, K> {
             outputs: self.outbox.pack(journal, view, step, &self.sink),
             gap: None,
             tick: None,
+            may_spill: false,
         })
     }
 }

@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
-use tidemill_core::EventTime;
-use tidemill_journal::{Incarnation, JournalId, Mark, PartId, SlotItem, StoreError};
+use tidemill_core::{EventTime, Position, SequenceNumber};
+use tidemill_journal::{Attempt, Incarnation, JournalId, Mark, PartId, SlotItem, StoreError};
 
 pub(super) type Attributes = HashMap<String, AttributeValue>;
 
 pub(super) const MARK: &str = "mark";
+pub(super) const ATTEMPT: &str = "attempt";
 
 pub(super) fn slot_key(slot: u32) -> String {
     format!("slot:{slot:010}")
@@ -63,6 +64,14 @@ pub(super) fn mark_item(pk: &str, mark: &Mark) -> Attributes {
     item
 }
 
+pub(super) fn attempt_item(pk: &str, attempt: &Attempt) -> Attributes {
+    let mut item = attributes([("pk", text(pk)), ("sk", text(ATTEMPT)), ("count", number(attempt.count))]);
+    if let Some(Position { sequence, sub_sequence }) = &attempt.position {
+        item.extend(attributes([("seq", text(sequence.as_str())), ("sub", number(sub_sequence))]));
+    }
+    item
+}
+
 pub(super) fn chunk_item(pk: &str, sk: &str, body: &Bytes) -> Attributes {
     attributes([("pk", text(pk)), ("sk", text(sk)), ("body", binary(body))])
 }
@@ -93,6 +102,18 @@ impl Stored {
             None => None,
         };
         Ok(Mark { incarnation: self.incarnation()?, number: self.number("num")?, due })
+    }
+
+    pub(super) fn attempt(self) -> Result<Attempt, StoreError> {
+        let position = match self.attributes.get("seq") {
+            Some(_) => Some(Position { sequence: self.sequence("seq")?, sub_sequence: self.number("sub")? }),
+            None => None,
+        };
+        Ok(Attempt { position, count: self.number("count")? })
+    }
+
+    fn sequence(&self, name: &str) -> Result<SequenceNumber, StoreError> {
+        SequenceNumber::parse(self.text(name)?).ok_or_else(|| self.foreign(name, "is no sequence number"))
     }
 
     pub(super) fn chunk(mut self) -> Result<(u32, Bytes), StoreError> {

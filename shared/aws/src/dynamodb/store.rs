@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{ConditionCheck, Put as TransactPut, ReturnConsumedCapacity, TransactWriteItem};
 use bytes::Bytes;
 use futures_util::future::try_join_all;
-use tidemill_journal::{Guard, Incarnation, JournalId, Mark, PartId, Put, SlotItem, Store, StoreError};
+use tidemill_journal::{Attempt, Guard, Incarnation, JournalId, Mark, PartId, Put, SlotItem, Store, StoreError};
 
 use super::item::{self, Attributes, Stored};
 use super::request::{self, Request};
@@ -50,8 +50,8 @@ impl DynamoStore {
     }
 }
 
-/// How one attempt at a guarded write ended.
-enum Attempt {
+/// How one try of a guarded write ended.
+enum Try {
     Answered(Put),
     /// Another transaction holds the item: nothing was decided, which is not a lost race.
     Contended(StoreError),
@@ -90,9 +90,9 @@ impl Store for DynamoStore {
                 }
             };
             match attempt {
-                Attempt::Answered(put) => return Ok(put),
-                Attempt::Contended(_) if attempts < CONTENDED_ATTEMPTS => attempts += 1,
-                Attempt::Contended(error) => return Err(error),
+                Try::Answered(put) => return Ok(put),
+                Try::Contended(_) if attempts < CONTENDED_ATTEMPTS => attempts += 1,
+                Try::Contended(error) => return Err(error),
             }
             tokio::time::sleep(backoff.pause()).await;
         }
@@ -105,6 +105,15 @@ impl Store for DynamoStore {
     async fn write_mark(&self, journal: &JournalId, mark: &Mark) -> Result<(), StoreError> {
         let pk = journal.to_string();
         self.put(&pk, item::MARK, item::mark_item(&pk, mark)).await
+    }
+
+    async fn read_attempt(&self, journal: &JournalId) -> Result<Option<Attempt>, StoreError> {
+        self.get(&journal.to_string(), item::ATTEMPT).await?.map(Stored::attempt).transpose()
+    }
+
+    async fn write_attempt(&self, journal: &JournalId, attempt: &Attempt) -> Result<(), StoreError> {
+        let pk = journal.to_string();
+        self.put(&pk, item::ATTEMPT, item::attempt_item(&pk, attempt)).await
     }
 
     async fn write_part(&self, journal: &JournalId, id: &PartId, chunks: &[Bytes]) -> Result<(), StoreError> {
@@ -212,7 +221,7 @@ impl DynamoStore {
         sk: &str,
         item: &SlotItem,
         replaced: Option<(u64, Incarnation)>,
-    ) -> Result<Attempt, StoreError> {
+    ) -> Result<Try, StoreError> {
         let put = self
             .client
             .put_item()
@@ -226,11 +235,11 @@ impl DynamoStore {
                 .expression_attribute_values(":num", item::number(number))
                 .expression_attribute_values(":inc", item::text(incarnation.to_string())),
         };
-        let Err(error) = put.send().await else { return Ok(Attempt::Answered(Put::Stored)) };
+        let Err(error) = put.send().await else { return Ok(Try::Answered(Put::Stored)) };
         let request = self.request(request::PUT, pk, sk);
         match error.code() {
-            Some("ConditionalCheckFailedException") => Ok(Attempt::Answered(Put::Conflict)),
-            Some("TransactionConflictException") => Ok(Attempt::Contended(request.failed(&error))),
+            Some("ConditionalCheckFailedException") => Ok(Try::Answered(Put::Conflict)),
+            Some("TransactionConflictException") => Ok(Try::Contended(request.failed(&error))),
             _ => Err(request.failed(&error)),
         }
     }
@@ -244,7 +253,7 @@ impl DynamoStore {
         item: &SlotItem,
         before: &str,
         held: (u64, Incarnation),
-    ) -> Result<Attempt, StoreError> {
+    ) -> Result<Try, StoreError> {
         let request = self.request(request::TRANSACT, pk, sk);
         let invalid = |error: &dyn std::error::Error| request.unavailable(error.to_string());
         let put = TransactPut::builder()
@@ -270,7 +279,7 @@ impl DynamoStore {
             .send()
             .await;
         match sent {
-            Ok(_) => Ok(Attempt::Answered(Put::Stored)),
+            Ok(_) => Ok(Try::Answered(Put::Stored)),
             Err(error) => cancelled(&request, &error),
         }
     }
@@ -283,7 +292,7 @@ impl DynamoStore {
 fn cancelled(
     request: &Request<'_>,
     error: &SdkError<TransactWriteItemsError, HttpResponse>,
-) -> Result<Attempt, StoreError> {
+) -> Result<Try, StoreError> {
     let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() else {
         return Err(request.failed(error));
     };
@@ -295,11 +304,11 @@ fn cancelled(
         .collect();
     let why = format!("the transaction was cancelled: {}", told.join("; "));
     if any(&["ConditionalCheckFailed"]) {
-        Ok(Attempt::Answered(Put::Conflict))
+        Ok(Try::Answered(Put::Conflict))
     } else if any(&["ValidationError", "ItemCollectionSizeLimitExceeded", "AccessDenied"]) {
         Err(request.refused(why))
     } else {
-        Ok(Attempt::Contended(request.unavailable(why)))
+        Ok(Try::Contended(request.unavailable(why)))
     }
 }
 

@@ -4,6 +4,7 @@
 //! are chained. `build()` erases the types and reports every mistake at once.
 
 mod draft;
+mod format;
 mod keyed;
 mod results;
 mod sink;
@@ -11,10 +12,11 @@ mod source;
 mod timed;
 mod windowed;
 
+pub use format::{Borrows, Cbor, Gzip, Json, JsonRef, OwnedFormat, Protobuf, Zstd};
 pub use keyed::{ByKey, Keyed, Routed, Routing};
 pub use results::{Aggregated, Complete, Results};
 pub use sink::Kinesis;
-pub use source::{Borrows, Json, JsonRef, Named, Sourced};
+pub use source::{Named, Sourced};
 pub use timed::Timed;
 pub use windowed::Windowed;
 

@@ -3,11 +3,20 @@
 //! The envelope is borrowed from the body; payloads are decoded into one buffer per batch.
 //! Event shape: <https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html>
 
+mod batch;
+mod error;
+
+pub use batch::{Batch, SourceShard, Unpacked};
+pub use error::DecodeError;
+
 use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde_json::Value;
-use tidemill_core::{EventTime, Position, Record, SequenceNumber};
+use tidemill_core::{EventTime, SequenceNumber};
+
+use batch::{Entry, stream_arn};
+use error::Field;
 
 /// What an invocation asks for.
 #[derive(Debug)]
@@ -16,132 +25,6 @@ pub enum Invocation<'a> {
     Batch(Batch<'a>),
     /// To close everything: the input has ended. `{"tidemill":{"drain":{"eventSourceARN":"…","shardId":"…"}}}`
     Drain(SourceShard),
-}
-
-/// Which shard records come from.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct SourceShard {
-    /// The stream's ARN; that of an enhanced fan-out consumer is cut down to its stream's.
-    pub stream: String,
-    /// The shard's id, such as `shardId-000000000000`.
-    pub shard: String,
-}
-
-impl SourceShard {
-    fn new(arn: &str, shard: &str) -> Self {
-        Self { stream: stream_arn(arn).to_owned(), shard: shard.to_owned() }
-    }
-}
-
-/// Records of one shard in shard order, each with a sequence number of its own.
-#[derive(Debug)]
-pub struct Batch<'a> {
-    source: Option<SourceShard>,
-    entries: Vec<Entry<'a>>,
-    payloads: Vec<u8>,
-}
-
-#[derive(Debug)]
-struct Entry<'a> {
-    sequence: SequenceNumber,
-    partition_key: Cow<'a, str>,
-    arrival: EventTime,
-    /// Where the payload ends in the buffer; it begins where the one before ends.
-    end: usize,
-}
-
-impl Batch<'_> {
-    /// The shard; `None` for a batch without records, which says nothing about its source: there is nothing to do.
-    pub fn source(&self) -> Option<&SourceShard> {
-        self.source.as_ref()
-    }
-
-    /// How many records.
-    pub fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    /// Whether there is no record.
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
-    /// The records, in shard order. Keys and payloads are borrowed from the batch.
-    pub fn records(&self) -> Vec<Record<'_>> {
-        let mut start = 0;
-        let record = |entry| {
-            let Entry { sequence, partition_key, arrival, end }: &Entry<'_> = entry;
-            let payload = &self.payloads[start..*end];
-            start = *end;
-            let position = Position { sequence: sequence.clone(), sub_sequence: 0 };
-            Record { position, partition_key, arrival: *arrival, payload }
-        };
-        self.entries.iter().map(record).collect()
-    }
-}
-
-/// Why an invocation cannot be taken. It is the same on every retry.
-#[derive(Debug, thiserror::Error)]
-pub enum DecodeError {
-    /// Not JSON, or of another shape.
-    #[error("the invocation does not read as a Kinesis event: {0}")]
-    Json(#[from] serde_json::Error),
-    /// From another service.
-    #[error("the invocation is not a Kinesis event: {0}. A pipeline's function takes a Kinesis event source alone")]
-    NotKinesis(String),
-    /// A field is missing or wrong.
-    #[error("record {index} of the Kinesis event: `{field}` {why}")]
-    Field {
-        /// Which record, from 0.
-        index: usize,
-        /// Which field, in the event's spelling.
-        field: &'static str,
-        /// What is wrong with it.
-        why: &'static str,
-    },
-    /// Records of several shards.
-    #[error(
-        "record {index} of the Kinesis event is of {} of {}, but the first one of {} of {}: a batch of an event source is \
-         of one shard, so send the records of each shard on their own", other.shard, other.stream, first.shard,
-        first.stream
-    )]
-    Mixed {
-        /// Which record, from 0.
-        index: usize,
-        /// The shard of record 0.
-        first: SourceShard,
-        /// The shard of the record.
-        other: SourceShard,
-    },
-    /// Two records at one place.
-    #[error(
-        "records {} and {index} of the Kinesis event share the sequence number {sequence}: enhanced fan-out unpacks \
-         aggregated records without telling their sub-sequence numbers, so they cannot be told apart after a retry. Make \
-         the stream itself, not a consumer, the event source, or switch aggregation off in the producer", index - 1
-    )]
-    Shared {
-        /// The later record, from 0.
-        index: usize,
-        /// The sequence number.
-        sequence: SequenceNumber,
-    },
-    /// A record lies before the one that it follows.
-    #[error(
-        "record {index} of the Kinesis event has the sequence number {sequence}, below that of the record before: records \
-         must come in shard order"
-    )]
-    Unordered {
-        /// The later record, from 0.
-        index: usize,
-        /// Its sequence number.
-        sequence: SequenceNumber,
-    },
-    /// A `tidemill` invocation that this version does not know.
-    #[error(
-        "the invocation says {{\"tidemill\":{0}}}, which this version does not know. It knows \
-         {{\"tidemill\":{{\"drain\":{{\"eventSourceARN\":\"…\",\"shardId\":\"…\"}}}}}}"
-    )]
-    UnknownControl(Value),
 }
 
 /// Reads an invocation's body.
@@ -269,38 +152,12 @@ fn check_order(index: usize, entry: &Entry<'_>, before: Option<&Entry<'_>>) -> R
     }
 }
 
-/// The ARN of the stream in that of one of its consumers, `…:stream/<name>/consumer/<name>:<created>`, or in its own.
-fn stream_arn(arn: &str) -> &str {
-    arn.split_once("/consumer/").map_or(arn, |(stream, _)| stream)
-}
-
 fn control_event<'a>(control: Value) -> Result<Invocation<'a>, DecodeError> {
     let drain = control.get("drain").filter(|_| control.as_object().is_some_and(|verbs| verbs.len() == 1));
     let text = |name| drain.and_then(|drain| drain.get(name)).and_then(Value::as_str);
     match (text("eventSourceARN"), text("shardId")) {
         (Some(arn), Some(shard)) => Ok(Invocation::Drain(SourceShard::new(arn, shard))),
         _ => Err(DecodeError::UnknownControl(control)),
-    }
-}
-
-/// A field of a record, for messages.
-#[derive(Clone, Copy)]
-struct Field {
-    index: usize,
-    name: &'static str,
-}
-
-impl Field {
-    const fn named(self, name: &'static str) -> Self {
-        Self { name, ..self }
-    }
-
-    fn required<T>(self, value: Option<T>) -> Result<T, DecodeError> {
-        value.ok_or_else(|| self.wrong("is missing"))
-    }
-
-    const fn wrong(self, why: &'static str) -> DecodeError {
-        DecodeError::Field { index: self.index, field: self.name, why }
     }
 }
 
@@ -384,8 +241,8 @@ mod tests {
 
     #[test]
     fn the_fixtures_of_the_events_crate_read_the_same() {
-        assert_equals_the_reference(include_bytes!("../testdata/example-kinesis-event.json"));
-        assert_equals_the_reference(include_bytes!("../testdata/example-kinesis-event-encrypted.json"));
+        assert_equals_the_reference(include_bytes!("../../testdata/example-kinesis-event.json"));
+        assert_equals_the_reference(include_bytes!("../../testdata/example-kinesis-event-encrypted.json"));
     }
 
     #[test]
