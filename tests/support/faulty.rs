@@ -4,7 +4,10 @@ use std::ops::RangeInclusive;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
-use tidemill_journal::{Attempt, Guard, JournalId, Mark, MemoryStore, PartId, Put, SlotItem, Store, StoreError};
+use tidemill_core::Position;
+use tidemill_journal::{
+    Attempt, Guard, JournalId, Mark, MemoryStore, PartId, Put, Record, SlotItem, Store, StoreError,
+};
 
 /// How a put goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,12 +23,39 @@ pub enum Fault {
 pub struct FaultyStore {
     inner: MemoryStore,
     next: Mutex<Option<Fault>>,
+    poison: Mutex<Option<Position>>,
+    taken: Mutex<Option<Position>>,
 }
 
 impl FaultyStore {
     /// Makes the next put of a slot fail.
     pub fn fail_next(&self, fault: Fault) {
         *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
+    }
+
+    /// From now on a commit that takes this record in, other than by quarantining something, never ends: as if the record
+    /// killed the process.
+    pub fn poison(&self, position: Position) {
+        *self.poison.lock().unwrap_or_else(PoisonError::into_inner) = Some(position);
+    }
+
+    /// Whether this put takes the poison in: nothing before it does, as results are then all behind it.
+    fn kills(&self, item: &SlotItem) -> bool {
+        let poison = self.poison.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(poison) = poison.as_ref() else { return false };
+        let record = Record::decode(&item.body).expect("a record");
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let takes = record.position.as_ref() >= Some(poison) && taken.as_ref() < Some(poison);
+        if takes && record.outputs.iter().all(|output| output.sink != "quarantine") {
+            return true;
+        }
+        *taken = record.position;
+        false
+    }
+
+    /// Forgets a fault that has not happened.
+    pub fn fail_nothing(&self) {
+        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
@@ -44,6 +74,9 @@ impl Store for &FaultyStore {
     }
 
     async fn put_slot(&self, journal: &JournalId, slot: u32, item: &SlotItem, guard: Guard) -> Result<Put, StoreError> {
+        if self.kills(item) {
+            std::future::pending::<()>().await;
+        }
         let fault = self.next.lock().unwrap_or_else(PoisonError::into_inner).take();
         if fault != Some(Fault::LostRequest) {
             let put = self.inner.put_slot(journal, slot, item, guard).await?;

@@ -30,6 +30,6 @@ mod testing;
 pub use clients::{Clients, check_streams, connect};
 pub use cloudevents::{Destination, Destinations, Envelope, Producer};
 pub use decode::{Batch, DecodeError, Invocation, SourceShard, Unpacked, decode};
-pub use dynamodb::{DynamoStore, TABLE_VARIABLE};
+pub use dynamodb::{DynamoStore, TABLE_VARIABLE, list_journals};
 pub use emit::{KinesisSink, MAX_RECORD_BYTES, SinkStream};
 pub use respond::{failed_from, succeeded};

@@ -72,19 +72,6 @@ pub enum Error {
         /// What did not fit, at the last attempt.
         why: String,
     },
-    /// Not even one record, or one output, fits an item.
-    #[error(
-        "commit {number} of journal {journal} takes {bytes} bytes for a single record and an item holds 390000: make the \
-         pipeline's accumulator or its results smaller"
-    )]
-    TooLarge {
-        /// The journal.
-        journal: JournalId,
-        /// The commit.
-        number: u64,
-        /// Its bytes.
-        bytes: usize,
-    },
     /// The state or the record does not encode.
     #[error("commit {number} of journal {journal} cannot be encoded: {why}")]
     Encode {

@@ -18,6 +18,11 @@ impl Deadline {
         Self(Some(instant))
     }
 
+    /// Whether it is over.
+    pub fn has_passed(self) -> bool {
+        self.remaining().is_some_and(|remaining| remaining.is_zero())
+    }
+
     /// What is left until then; `None` without a limit.
     pub fn remaining(self) -> Option<Duration> {
         self.0.map(|instant| instant.saturating_duration_since(Instant::now()))

@@ -25,6 +25,17 @@ pub enum Error {
     Pipeline(PipelineError),
     /// Environment or account do not fit the pipeline: everything that is wrong, each with its fix.
     Settings(Vec<String>),
+    /// Too many records cannot be processed: the pipeline does not fit its stream.
+    BadRecords {
+        /// The pipeline.
+        pipeline: String,
+        /// How many records are bad.
+        bad: usize,
+        /// Of how many.
+        of: usize,
+        /// What is wrong with the first of them.
+        example: String,
+    },
     /// The event is none that this function takes.
     Event(String),
     /// The journal, its store or the sink.
@@ -40,6 +51,7 @@ impl Error {
         match self {
             Self::Pipeline(_) => "Tidemill.Pipeline",
             Self::Settings(_) => "Tidemill.Settings",
+            Self::BadRecords { .. } => "Tidemill.BadRecords",
             Self::Event(_) => "Tidemill.Event",
             Self::Runtime(_) => "Tidemill.Runtime",
             Self::Journal(Journal::Store(_)) => "Tidemill.Store",
@@ -59,6 +71,11 @@ impl fmt::Display for Error {
                 f.write_str("the function cannot start:")?;
                 problems.iter().try_for_each(|problem| write!(f, "\n  - {problem}"))
             }
+            Self::BadRecords { pipeline, bad, of, example } => write!(
+                f,
+                "pipeline {pipeline:?} halts: {bad} of {of} records cannot be processed, the first because {example}. \
+                 Nothing of this step is committed and the position stays; mend the pipeline or its stream and deploy"
+            ),
             Self::Event(why) => write!(f, "the event cannot be taken: {why}"),
             Self::Journal(error) => error.fmt(f),
             Self::Runtime(why) => write!(f, "the Lambda runtime ended: {why}"),

@@ -8,13 +8,15 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use lambda_runtime::{Diagnostic, LambdaEvent, LambdaInvocation, Runtime, service_fn};
 use serde::Serialize;
-use tidemill_aws::{DynamoStore, Invocation, KinesisSink, SinkStream, check_streams, connect, decode, succeeded};
-use tidemill_journal::{DEFAULT_RING, Deadline, Incarnation, Sink, Store};
+use tidemill_aws::{
+    DynamoStore, Invocation, KinesisSink, SinkStream, check_streams, connect, decode, failed_from, succeeded,
+};
+use tidemill_journal::{Deadline, Incarnation, Sink, Store};
 use tokio::sync::Mutex as AsyncMutex;
 use tower::{Layer, Service};
 use tracing::Level;
 
-use crate::handler::{Done, Handler, Work};
+use crate::handler::{Done, Handler, Limits, Work};
 use crate::settings::{self, ALLOW_DRAIN, Settings};
 use crate::{Error, Pipeline};
 
@@ -43,7 +45,7 @@ pub async fn run(pipeline: Pipeline) -> Result<(), Error> {
     }
     tracing::info!(pipeline = %pipeline, "ready");
     let sink = KinesisSink::new(clients.kinesis, streams);
-    let handler = Handler::new(pipeline, store, sink, DEFAULT_RING, Box::new(draw_incarnation));
+    let handler = Handler::new(pipeline, store, sink, limits(), Box::new(draw_incarnation));
     serve(handler, settings.allow_drain).await
 }
 
@@ -78,6 +80,12 @@ fn start_logging() {
     let level = variable(LOG_LEVEL).and_then(|level| level.parse().ok()).unwrap_or(Level::INFO);
     // A subscriber that the program itself installed before stays.
     let _ = tracing_subscriber::fmt().json().with_max_level(level).with_target(false).try_init();
+}
+
+/// State at rest may take an eighth of the function's memory as stored, which is about half of it once it is decoded.
+fn limits() -> Limits {
+    let memory = variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|megabytes| megabytes.parse::<usize>().ok());
+    memory.map_or_else(Limits::default, |megabytes| Limits { cache_bytes: (megabytes << 20) / 8, ..Limits::default() })
 }
 
 fn draw_incarnation() -> Incarnation {
@@ -131,14 +139,27 @@ async fn invoke<S: Store, K: Sink>(
             )));
         }
     };
-    report(done);
-    Ok(succeeded())
+    report(&done);
+    match done.again_from {
+        Some(first) => Ok(failed_from(&first)),
+        None if done.is_complete() => Ok(succeeded()),
+        None => Err(Error::Event("time was up before everything was closed; send the end of input again".to_owned())),
+    }
 }
 
-fn report(done: Done) {
-    let Done { taken, repeats, commits, outputs, late, quarantined, conflicts } = done;
-    if quarantined > 0 {
+fn report(done: &Done) {
+    let Done { taken, repeats, commits, outputs, late, quarantined, conflicts, again_from, .. } = done;
+    if *quarantined > 0 {
         tracing::warn!(quarantined, "records went to the quarantine; each entry says why");
+    }
+    if done.is_repeat() {
+        tracing::warn!(
+            repeats,
+            "all records lie before the position and were dropped; to process them again, use a new pipeline name"
+        );
+    }
+    if let Some(first) = again_from {
+        tracing::warn!(%first, taken, "time was up; the rest of the batch is to come again");
     }
     tracing::debug!(taken, repeats, commits, outputs, late, quarantined, conflicts, "done");
 }

@@ -42,7 +42,7 @@ pub mod settings;
 pub mod testing;
 
 pub use error::{Error, PipelineError};
-pub use pipeline::{Borrows, Cbor, Gzip, Json, JsonRef, Kinesis, OwnedFormat, Pipeline, Protobuf, Zstd};
+pub use pipeline::{Borrows, Cbor, Gzip, Json, JsonRef, Kinesis, OnBad, OwnedFormat, Pipeline, Protobuf, Zstd};
 pub use tidemill_core::aggregate::{self, Aggregate};
 pub use tidemill_core::operator::Pane;
 pub use tidemill_core::window::{self, Tumbling};

@@ -7,9 +7,6 @@ use tidemill_journal::{JournalId, Sink, View};
 use crate::pipeline::{Kinesis, Pipeline};
 use crate::settings::QUARANTINE_SINK;
 
-/// What one output may take. A commit's item holds 390 KB, whatever does not compress included.
-const LARGEST_OUTPUT: usize = 256 << 10;
-
 /// Wraps outputs and finds, before the commit, those that no sink would take: an output that cannot be sent would block
 /// its shard for ever.
 pub(crate) struct Outbox {
@@ -21,12 +18,7 @@ impl Outbox {
         let to = |sink: &Kinesis| Destination { sink: sink.logical_name().to_owned(), plain: sink.is_plain() };
         let quarantine = Destination::enveloped(QUARANTINE_SINK);
         let late = pipeline.late_sink().map(to);
-        let destinations = Destinations {
-            late,
-            quarantine_bytes: LARGEST_OUTPUT,
-            ..Destinations::new(to(pipeline.results_sink()), quarantine)
-        };
-        Self { destinations }
+        Self { destinations: Destinations { late, ..Destinations::new(to(pipeline.results_sink()), quarantine) } }
     }
 
     /// The outputs of `step`, which is to become the commit behind `view`, in their final bytes.
@@ -46,7 +38,7 @@ impl Outbox {
         };
         let wrap = |(index, output)| {
             let wrapped = envelope.wrap(index, output)?;
-            match too_large(&wrapped).or_else(|| sink.objection(&wrapped)) {
+            match sink.objection(&wrapped) {
                 Some(objection) if wrapped.sink != QUARANTINE_SINK => {
                     envelope.wrap(index, &refused(output, &wrapped.sink, &objection))
                 }
@@ -55,12 +47,6 @@ impl Outbox {
         };
         step.outputs.iter().enumerate().filter_map(wrap).collect()
     }
-}
-
-fn too_large(output: &tidemill_journal::Output) -> Option<String> {
-    let bytes = output.data.len();
-    (bytes > LARGEST_OUTPUT)
-        .then(|| format!("it has {bytes} bytes with its envelope, and a commit holds {LARGEST_OUTPUT}"))
 }
 
 /// The quarantine entry in place of an output that its sink would not take.

@@ -12,8 +12,10 @@
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html>
 
 mod item;
+mod listing;
 mod request;
 mod store;
 
+pub use listing::list_journals;
 pub use request::TABLE_VARIABLE;
 pub use store::DynamoStore;

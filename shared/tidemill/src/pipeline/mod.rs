@@ -36,7 +36,20 @@ pub struct Pipeline {
     processor: Box<dyn Processor>,
     results: Kinesis,
     late: Option<Kinesis>,
+    on_bad: OnBad,
+    version: u32,
     summary: String,
+}
+
+/// What a record that cannot be processed does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnBad {
+    /// It goes to the quarantine with payload and reason, and the batch goes on. If more than half of a thousand records
+    /// do, the function halts all the same.
+    #[default]
+    Quarantine,
+    /// The function halts loudly and keeps its position, at the first one.
+    Halt,
 }
 
 impl Pipeline {
@@ -68,7 +81,14 @@ impl Pipeline {
 
     /// What stored state depends on.
     pub(crate) fn fingerprint(&self) -> Fingerprint {
-        self.processor.fingerprint()
+        let mut fingerprint = self.processor.fingerprint();
+        fingerprint.insert("version".to_owned(), self.version.to_string());
+        fingerprint
+    }
+
+    /// What a record that cannot be processed does.
+    pub(crate) const fn on_bad(&self) -> OnBad {
+        self.on_bad
     }
 
     /// The partition key under which a producer must put this payload; `None` if its key cannot be read.
@@ -100,12 +120,25 @@ impl fmt::Debug for Pipeline {
 }
 
 impl Complete {
+    /// What a record that cannot be processed does; [`OnBad::Quarantine`] unless set.
+    #[must_use]
+    pub fn on_bad(self, on_bad: OnBad) -> Self {
+        Self { on_bad, ..self }
+    }
+
+    /// The version of what closures mean, 1 unless set. Raise it when stored state would be wrong under a new closure
+    /// (another unit, another key text): a journal of another version is refused, as closures cannot be compared.
+    #[must_use]
+    pub fn version(self, version: u32) -> Self {
+        Self { version, ..self }
+    }
+
     /// The pipeline, if all that was declared is sound.
     ///
     /// # Errors
     /// Every mistake at once, each with its fix.
     pub fn build(self) -> Result<Pipeline, PipelineError> {
-        let Self { mut draft, results } = self;
+        let Self { mut draft, results, on_bad, version } = self;
         draft.check_sink(&results);
         if let Some(late) = draft.late.clone() {
             draft.check_sink(&late);
@@ -118,7 +151,8 @@ impl Complete {
         }
         match (draft.processor.take(), draft.problems.is_empty()) {
             (Some(processor), true) => {
-                Ok(Pipeline { name: draft.name, processor, results, late: draft.late, summary: draft.summary })
+                let Draft { name, late, summary, .. } = draft;
+                Ok(Pipeline { name, processor, results, late, on_bad, version, summary })
             }
             _ => Err(PipelineError { pipeline: draft.name, problems: draft.problems }),
         }

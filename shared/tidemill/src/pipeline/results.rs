@@ -10,7 +10,7 @@ use tidemill_core::window::{Accepts, Window};
 use tidemill_core::{Format, Key, Reason, Reject};
 
 use super::draft::Draft;
-use super::{Kinesis, Windowed};
+use super::{Kinesis, OnBad, Windowed};
 
 /// A pipeline with an aggregate: say what a result looks like.
 pub struct Aggregated<F: Format, K, W, A> {
@@ -68,7 +68,7 @@ pub struct Results<T> {
 impl<T: Serialize> Results<T> {
     /// Sends the results to a stream.
     pub fn to(self, sink: Kinesis) -> Complete {
-        Complete { draft: self.draft, results: sink }
+        Complete { draft: self.draft, results: sink, on_bad: OnBad::default(), version: 1 }
     }
 }
 
@@ -76,4 +76,6 @@ impl<T: Serialize> Results<T> {
 pub struct Complete {
     pub(super) draft: Draft,
     pub(super) results: Kinesis,
+    pub(super) on_bad: OnBad,
+    pub(super) version: u32,
 }

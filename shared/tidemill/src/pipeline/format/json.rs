@@ -6,6 +6,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tidemill_core::{Format, Reason, Reject};
 
+use super::OwnedFormat;
+
 /// JSON payloads as an owned type.
 pub struct Json<T>(PhantomData<fn() -> T>);
 
@@ -28,6 +30,10 @@ impl<T: DeserializeOwned + 'static> Format for Json<T> {
     fn decode(&self, payload: &[u8]) -> Result<T, Reject> {
         serde_json::from_slice(payload).map_err(undecodable)
     }
+}
+
+impl<T: DeserializeOwned + 'static> OwnedFormat for Json<T> {
+    type Owned = T;
 }
 
 /// A type that borrows from its payload, named by its `'static` form. Implemented by [`borrows!`](crate::borrows).

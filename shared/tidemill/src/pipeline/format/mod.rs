@@ -1,11 +1,16 @@
 //! How payloads become events: one file a format. A format of one's own implements [`Format`](crate::Format).
 
 mod cbor;
-mod compressed;
+mod gzip;
+mod inflate;
 mod json;
+mod owned;
 mod protobuf;
+mod zstandard;
 
 pub use cbor::Cbor;
-pub use compressed::{Gzip, OwnedFormat, Zstd};
+pub use gzip::Gzip;
 pub use json::{Borrows, Json, JsonRef};
+pub use owned::OwnedFormat;
 pub use protobuf::Protobuf;
+pub use zstandard::Zstd;

@@ -1,0 +1,229 @@
+//! The way of a batch: open the shard's journal, then flush, step and commit until everything is in, fired and flushed.
+
+mod breaker;
+mod cache;
+mod done;
+mod next;
+mod shard;
+mod suspicion;
+
+use std::collections::BTreeMap;
+
+use tidemill_core::{Caps, Record, Shard, Step};
+use tidemill_journal::{
+    CaughtUp, Committed, Deadline, Draft, Incarnation, JournalId, Ring, Schema, Sink, Store, View, commit, flush, init,
+    load, still_holds,
+};
+
+use crate::outbox::Outbox;
+use crate::{Error, Pipeline};
+use breaker::Breaker;
+use cache::Cache;
+use next::{Next, next};
+use shard::OpenShard;
+use suspicion::Suspicion;
+
+pub use done::Done;
+
+/// Draws the random number that names a new life of a journal.
+pub type DrawIncarnation = Box<dyn Fn() -> Incarnation + Send + Sync>;
+
+/// What is to be done with one shard.
+#[derive(Clone, Copy, Debug)]
+pub enum Work<'r> {
+    /// Records in shard order, some of which may be in already.
+    Records(&'r [Record<'r>]),
+    /// The end of input: everything closes, and the journal takes no more records.
+    Drain,
+}
+
+/// What a handler may use and how much of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// R of journals that it begins.
+    pub ring: Ring,
+    /// How much one commit holds.
+    pub caps: Caps,
+    /// Up to how many bytes of state, as stored, shards at rest are kept in memory. In memory they take several times as
+    /// much. The shard at work is kept in any case.
+    pub cache_bytes: usize,
+}
+
+impl Default for Limits {
+    /// 1,024 slots, 500 outputs a commit, 64 MiB.
+    fn default() -> Self {
+        Self { ring: tidemill_journal::DEFAULT_RING, caps: Caps::default(), cache_bytes: 64 << 20 }
+    }
+}
+
+/// Takes batches of any number of shards through a pipeline. One at a time: what is between two commits is nobody's.
+pub struct Handler<S, K> {
+    pipeline: Pipeline,
+    outbox: Outbox,
+    store: S,
+    sink: K,
+    draw_incarnation: DrawIncarnation,
+    limits: Limits,
+    shards: Cache,
+    /// Journals that this process has worked on, with their bad records: a process that lives has not crashed on them.
+    survived: BTreeMap<JournalId, Breaker>,
+}
+
+impl<S: Store, K: Sink> Handler<S, K> {
+    /// A handler of `pipeline` over this store and sink.
+    pub fn new(pipeline: Pipeline, store: S, sink: K, limits: Limits, draw_incarnation: DrawIncarnation) -> Self {
+        let outbox = Outbox::of(&pipeline);
+        let shards = Cache::new(limits.cache_bytes);
+        Self { pipeline, outbox, store, sink, draw_incarnation, limits, shards, survived: BTreeMap::new() }
+    }
+
+    /// The pipeline.
+    pub const fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
+    /// Does the work. If it is done ([`Done::is_complete`]), every record is in, everything due is fired, and all outputs
+    /// are acknowledged (I8). Otherwise, and after an error, the rest or the same is to be sent again: nothing of it is
+    /// lost or done twice.
+    ///
+    /// # Errors
+    /// [`Error::Journal`]; [`Error::BadRecords`] if too many records cannot be processed.
+    pub async fn handle(
+        &mut self,
+        stream: &str,
+        shard: &str,
+        work: Work<'_>,
+        deadline: Deadline,
+    ) -> Result<Done, Error> {
+        let journal =
+            JournalId { pipeline: self.pipeline.name().to_owned(), stream: stream.to_owned(), shard: shard.to_owned() };
+        let mut open = self.open(&journal).await?;
+        let result = self.run(&journal, &mut open, work, deadline).await;
+        // An error is no crash: this process lives to tell.
+        let cleared = open.suspicion.clear(&self.store, &journal, &open.view).await;
+        self.survived.insert(journal.clone(), open.breaker);
+        let done = result?;
+        cleared?;
+        self.shards.put(journal, open);
+        Ok(done)
+    }
+
+    /// The shard as it was left, or read from its journal.
+    async fn open(&mut self, journal: &JournalId) -> Result<OpenShard, Error> {
+        let Some(mut open) = self.shards.take(journal) else {
+            let (view, state) = self.load(journal).await?;
+            let suspicion = match self.survived.contains_key(journal) {
+                true => Suspicion::None,
+                false => Suspicion::raise(&self.store, journal, &view).await?,
+            };
+            let breaker = self.survived.get(journal).copied().unwrap_or_default();
+            return Ok(OpenShard { view, state, is_current: true, suspicion, breaker });
+        };
+        open.is_current = open.view.is_wary();
+        if open.is_current && open.follow(&self.store, journal).await? == CaughtUp::Lost {
+            (open.view, open.state) = self.load(journal).await?;
+        }
+        Ok(open)
+    }
+
+    /// View and state from the journal, which is begun if there is none.
+    async fn load(&self, journal: &JournalId) -> Result<(View, Box<dyn Shard>), Error> {
+        let schema =
+            Schema { journal: journal.clone(), fingerprint: self.pipeline.fingerprint(), starting_sequence: None };
+        loop {
+            let loaded = load(&self.store, journal, Some(&schema), || self.pipeline.open()).await?;
+            if let Some((view, state)) = loaded {
+                self.shards.check_not_restored(journal, &view)?;
+                return Ok((view, state));
+            }
+            init(&self.store, journal, (self.draw_incarnation)(), self.limits.ring, schema.clone()).await?;
+        }
+    }
+
+    /// Brings a view that proved to be stale up to the journal. Stale but nothing to catch up with means that the journal
+    /// was begun anew: load it.
+    async fn renew(&self, journal: &JournalId, open: &mut OpenShard) -> Result<(), Error> {
+        if open.follow(&self.store, journal).await? != CaughtUp::Advanced {
+            (open.view, open.state) = self.load(journal).await?;
+        }
+        open.is_current = true;
+        Ok(())
+    }
+
+    /// Flush, then step and commit what is next, until nothing is or time is up.
+    async fn run(
+        &self,
+        journal: &JournalId,
+        open: &mut OpenShard,
+        work: Work<'_>,
+        deadline: Deadline,
+    ) -> Result<Done, Error> {
+        let mut done = Done::default();
+        let mut caps = open.suspicion.caps(self.limits.caps);
+        let mut may_spill = false;
+        loop {
+            let flushed = flush(&self.store, &self.sink, journal, &mut open.view, deadline).await?;
+            let view = flushed.view();
+            let Some(next) = next(view, open.state.as_ref(), work) else {
+                if open.is_current || still_holds(&self.store, journal, &open.view).await? {
+                    return Ok(done.complete(work));
+                }
+                self.renew(journal, open).await?;
+                continue;
+            };
+            // At least one commit each time, however late it is: a shard must not stand still.
+            if done.commits > 0 && deadline.has_passed() {
+                return Ok(done.unfinished(work, view.position()));
+            }
+            let step = open.suspicion.step(open.state.as_mut(), &next, caps);
+            open.breaker.check(&self.pipeline, &step)?;
+            let draft = self.draft(journal, view, &next, &step, open.state.as_mut(), may_spill)?;
+            match commit(&self.store, journal, flushed, draft, open.state.as_ref(), deadline).await? {
+                Committed::Done => {
+                    open.state.install();
+                    open.is_current = true;
+                    open.breaker.count(&step);
+                    open.suspicion.move_on(&self.store, journal, &open.view).await?;
+                    done.add(&step);
+                    (caps, may_spill) = (open.suspicion.caps(self.limits.caps), false);
+                }
+                Committed::Conflict => {
+                    done.conflicts += 1;
+                    self.renew(journal, open).await?;
+                }
+                Committed::TooLarge { .. } => {
+                    open.state.discard();
+                    let less = caps.halved(&step);
+                    may_spill = less.is_none();
+                    caps = less.unwrap_or(caps);
+                }
+            }
+        }
+    }
+
+    fn draft(
+        &self,
+        journal: &JournalId,
+        view: &View,
+        next: &Next<'_>,
+        step: &Step,
+        state: &mut dyn Shard,
+        may_spill: bool,
+    ) -> Result<Draft, Error> {
+        let encode = |why| tidemill_journal::Error::Encode { journal: journal.clone(), number: view.number() + 1, why };
+        let position = match step.taken {
+            0 => view.position().cloned(),
+            taken => next.records.get(taken - 1).map(|record| record.position.clone()),
+        };
+        Ok(Draft {
+            kind: next.kind,
+            position,
+            progress: step.progress.clone(),
+            changes: state.changes().map_err(|reject| encode(reject.message))?,
+            outputs: self.outbox.pack(journal, view, step, &self.sink),
+            gap: None,
+            tick: None,
+            may_spill,
+        })
+    }
+}

@@ -1,0 +1,26 @@
+//! One shard at work.
+
+use tidemill_core::Shard;
+use tidemill_journal::{CaughtUp, JournalId, Store, View, catch_up};
+
+use super::breaker::Breaker;
+use super::suspicion::Suspicion;
+use crate::Error;
+
+/// A shard's journal as far as it was read, and the keyed state there.
+pub(super) struct OpenShard {
+    pub(super) view: View,
+    pub(super) state: Box<dyn Shard>,
+    /// Whether the view reflects every commit acknowledged before this invocation.
+    pub(super) is_current: bool,
+    pub(super) suspicion: Suspicion,
+    pub(super) breaker: Breaker,
+}
+
+impl OpenShard {
+    /// Takes in what others committed.
+    pub(super) async fn follow<S: Store>(&mut self, store: &S, journal: &JournalId) -> Result<CaughtUp, Error> {
+        self.state.discard();
+        Ok(catch_up(store, journal, &mut self.view, self.state.as_mut()).await?)
+    }
+}

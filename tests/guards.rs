@@ -1,0 +1,210 @@
+//! What keeps a shard going, or stops it in time: crash loops, bad streams, deadlines, huge records, little memory.
+
+use std::time::{Duration, Instant};
+
+use departures::departures;
+use serde_json::Value;
+use tidemill::handler::{Done, Handler, Limits, Work};
+use tidemill::{Error, Json, Kinesis, OnBad, OutOfOrder, Pipeline, Tumbling};
+use tidemill_core::Record;
+use tidemill_journal::{Deadline, Incarnation, Ring};
+use tidemill_tests::{FaultyStore, Flight, Inbox, records};
+
+const STREAM: &str = "arn:aws:kinesis:us-east-1:123456789012:stream/flights";
+const SHARD: &str = "shardId-000000000000";
+const HOUR: i64 = 3_600_000;
+
+type TestHandler<'e> = Handler<&'e FaultyStore, &'e Inbox>;
+
+fn handler_of<'e>(pipeline: Pipeline, store: &'e FaultyStore, inbox: &'e Inbox, limits: Limits) -> TestHandler<'e> {
+    Handler::new(pipeline, store, inbox, limits, Box::new(|| Incarnation(1)))
+}
+
+fn handler<'e>(store: &'e FaultyStore, inbox: &'e Inbox) -> TestHandler<'e> {
+    handler_of(departures().expect("sound"), store, inbox, Limits::default())
+}
+
+async fn take(handler: &mut TestHandler<'_>, records: &[Record<'_>]) -> Result<Done, Error> {
+    handler.handle(STREAM, SHARD, Work::Records(records), Deadline::NONE).await
+}
+
+async fn drain(handler: &mut TestHandler<'_>) {
+    handler.handle(STREAM, SHARD, Work::Drain, Deadline::NONE).await.expect("drains");
+}
+
+fn run(future: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime").block_on(future);
+}
+
+fn damaged() -> Flight {
+    Flight { partition_key: "JFK".to_owned(), payload: b"{".to_vec() }
+}
+
+fn flights_counted(inbox: &Inbox) -> u64 {
+    let received = inbox.received();
+    received.events["departures"].iter().map(|result| result["flights"].as_u64().expect("a number")).sum()
+}
+
+#[test]
+fn a_record_that_kills_every_process_is_quarantined_alone() {
+    run(async {
+        let (store, inbox) = (FaultyStore::default(), Inbox::default());
+        let flights: Vec<_> = (0..20).map(|number| Flight::new("JFK", number, 1)).collect();
+        let all = records(&flights);
+        store.poison(all[12].position.clone());
+        let mut crashes = 0;
+        // A process that hangs is ended by its timeout: the future is dropped with all that it knew.
+        while tokio::time::timeout(Duration::from_millis(50), take(&mut handler(&store, &inbox), &all)).await.is_err() {
+            crashes += 1;
+            assert!(crashes < 10, "the culprit is found");
+        }
+        assert_eq!(crashes, 4, "twice the batch, twice the record alone");
+        drain(&mut handler(&store, &inbox)).await;
+
+        let received = inbox.received();
+        let [entry] = received.events["quarantine"].as_slice() else { panic!("one entry: {received:?}") };
+        assert_eq!((entry["reason"].as_str(), entry["sequence"].as_str()), (Some("crashed"), Some("13")));
+        assert_eq!(flights_counted(&inbox), 19, "all others count");
+    });
+}
+
+#[test]
+fn errors_are_no_crashes() {
+    run(async {
+        let (store, inbox) = (FaultyStore::default(), Inbox::default());
+        let flights = [Flight::new("JFK", 0, 1), Flight::new("JFK", 30 * HOUR, 1), Flight::new("JFK", 60 * HOUR, 1)];
+        let all = records(&flights);
+        take(&mut handler(&store, &inbox), &all[..2]).await.expect("done");
+        let mut environment = handler(&store, &inbox);
+        for _ in 0..20 {
+            inbox.fail_next(1);
+            take(&mut environment, &all).await.expect_err("the sink is throttled");
+        }
+        take(&mut environment, &all).await.expect("done");
+        drain(&mut environment).await;
+        assert!(!inbox.received().events.contains_key("quarantine"));
+        assert_eq!(flights_counted(&inbox), 3);
+    });
+}
+
+#[test]
+fn a_stream_of_mostly_bad_records_halts_the_function_with_an_example() {
+    run(async {
+        let (store, inbox) = (FaultyStore::default(), Inbox::default());
+        let mut environment = handler(&store, &inbox);
+        let mixed: Vec<_> =
+            (0..2_000).map(|number| if number % 5 < 2 { damaged() } else { Flight::new("JFK", 0, 1) }).collect();
+        let all = records(&mixed);
+        assert_eq!(take(&mut environment, &all).await.expect("40 % go on").quarantined, 800);
+
+        let (store, inbox) = (FaultyStore::default(), Inbox::default());
+        let mut environment = handler(&store, &inbox);
+        let mut bad: Vec<_> = (0..400).map(|_| damaged()).collect();
+        let all = records(&bad);
+        take(&mut environment, &all).await.expect("400 of a thousand may be bad");
+        bad.extend((0..200).map(|_| damaged()));
+        let all = records(&bad);
+        for _ in 0..2 {
+            let halted = take(&mut environment, &all).await.expect_err("600 may not");
+            let text = halted.to_string();
+            assert!(text.contains("undecodable") && text.contains("halts"), "{text}");
+        }
+        assert_eq!(inbox.received().events["quarantine"].len(), 400, "nothing of the refused step");
+    });
+}
+
+#[test]
+fn a_pipeline_may_halt_at_the_first_bad_record() {
+    run(async {
+        let pipeline = Pipeline::named("strict")
+            .source(Json::<Value>::new())
+            .event_time(|event| event["departed_at"].as_i64(), OutOfOrder::at_most(Duration::ZERO))
+            .key_by(|event| event["origin"].as_str().map(str::to_owned).ok_or("no origin"))
+            .window(Tumbling::every(Duration::from_hours(1)))
+            .aggregate(|over| over.count())
+            .emit(|pane, flights| (pane.key, flights))
+            .to(Kinesis::stream("departures"))
+            .on_bad(OnBad::Halt)
+            .build();
+        let (store, inbox) = (FaultyStore::default(), Inbox::default());
+        let mut environment = handler_of(pipeline.expect("sound"), &store, &inbox, Limits::default());
+        let flights = [Flight::new("JFK", 0, 1), damaged()];
+        let all = records(&flights);
+        let halted = take(&mut environment, &all).await.expect_err("halts");
+        assert!(matches!(halted, Error::BadRecords { bad: 1, of: 2, .. }), "{halted}");
+        take(&mut environment, &all[..1]).await.expect("the position stayed before the batch");
+    });
+}
+
+#[test]
+fn when_time_is_up_what_is_done_stays_and_the_rest_is_asked_for_again() {
+    run(async {
+        let (store, inbox) = (FaultyStore::default(), Inbox::default());
+        let mut environment = handler(&store, &inbox);
+        let mut flights: Vec<_> = (0..2_000).map(|key| Flight::new(&key.to_string(), HOUR, 1)).collect();
+        flights.push(Flight::new("0", 10 * HOUR, 1));
+        flights.push(Flight::new("0", 11 * HOUR, 1));
+        let all = records(&flights);
+        let mut invocations = 0;
+        let mut rest = all.as_slice();
+        loop {
+            let over = Deadline::at(Instant::now());
+            let done = environment.handle(STREAM, SHARD, Work::Records(rest), over).await.expect("no error");
+            invocations += 1;
+            let Some(again) = done.again_from else { break };
+            let from = rest.iter().position(|record| record.position.sequence == again).expect("of this batch");
+            rest = &rest[from..];
+        }
+        assert!(invocations > 3, "one commit each: {invocations}");
+        drain(&mut environment).await;
+        assert_eq!(flights_counted(&inbox), 2_002);
+        assert_eq!(inbox.received().repeats, 0);
+    });
+}
+
+#[test]
+fn records_of_a_megabyte_are_carried_through() {
+    run(async {
+        let (store, inbox) = (FaultyStore::default(), Inbox::default());
+        let mut environment = handler(&store, &inbox);
+        let mut state = 7_u64;
+        let mut letter = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            char::from(b'!' + u8::try_from(state >> 58).expect("six bits"))
+        };
+        let note: String = (0..900_000).map(|_| letter()).filter(|c| !['"', '\\'].contains(c)).collect();
+        let big = |at: i64| {
+            let payload = serde_json::json!({"origin": "JFK", "departed_at": at, "delay_min": 1, "note": note});
+            Flight { partition_key: "JFK".to_owned(), payload: payload.to_string().into_bytes() }
+        };
+        let flights = [big(30 * HOUR), big(0), big(1), Flight::new("JFK", 31 * HOUR, 1)];
+        take(&mut environment, &records(&flights)).await.expect("done");
+        drain(&mut handler(&store, &inbox)).await;
+        let received = inbox.received();
+        let late = &received.events["late-flights"];
+        assert_eq!(late.len(), 2);
+        assert!(late.iter().all(|flight| flight["note"].as_str() == Some(&note)), "to the last byte");
+        assert_eq!(flights_counted(&inbox), 2);
+    });
+}
+
+#[test]
+fn shards_that_do_not_fit_in_memory_are_read_again() {
+    run(async {
+        let (store, inbox) = (FaultyStore::default(), Inbox::default());
+        let limits = Limits { cache_bytes: 0, ring: Ring::of(4).expect("a ring"), ..Limits::default() };
+        let mut environment = handler_of(departures().expect("sound"), &store, &inbox, limits);
+        let flights: Vec<_> = (0..30).map(|number| Flight::new("JFK", number * HOUR, 1)).collect();
+        let all = records(&flights);
+        for batch in all.chunks(3) {
+            for shard in ["shardId-000000000000", "shardId-000000000001", "shardId-000000000002"] {
+                let work = Work::Records(batch);
+                environment.handle(STREAM, shard, work, Deadline::NONE).await.expect("done");
+            }
+        }
+        for shard in ["shardId-000000000000", "shardId-000000000001", "shardId-000000000002"] {
+            environment.handle(STREAM, shard, Work::Drain, Deadline::NONE).await.expect("drains");
+        }
+        assert_eq!(flights_counted(&inbox), 90);
+    });
+}
