@@ -3,7 +3,9 @@
 mod faulty;
 mod flights;
 mod inbox;
+mod metered;
 
 pub use faulty::{Fault, FaultyStore};
 pub use flights::{Flight, records};
 pub use inbox::{Inbox, Received};
+pub use metered::{Metered, Usage};

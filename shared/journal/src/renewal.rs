@@ -124,10 +124,10 @@ fn rewrite(
     Ok(())
 }
 
-/// At most a quarter as many parts as slots: with one a commit, each has its turn long before it must.
+/// At most half as many parts as slots: with one a commit, each has its turn before it must.
 fn target_bytes(view: &View) -> usize {
     let state: usize = view.parts.iter().map(Part::image_bytes).sum();
-    IMAGE_BYTES.max(state / (view.ring.slots() as usize / 4).max(1))
+    IMAGE_BYTES.max(state / (view.ring.slots() as usize / 2).max(1))
 }
 
 /// A part beside this one, if both are so small that one image holds them and has room to grow.

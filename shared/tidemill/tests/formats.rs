@@ -21,22 +21,22 @@ struct Click {
 
 fn cbor(click: &Click) -> Vec<u8> {
     let mut payload = Vec::new();
-    ciborium::into_writer(click, &mut payload).unwrap();
+    ciborium::into_writer(click, &mut payload).expect("CBOR");
     payload
 }
 
 fn json(click: &Click) -> Vec<u8> {
-    serde_json::to_vec(click).unwrap()
+    serde_json::to_vec(click).expect("JSON")
 }
 
 fn gzip(content: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(content).unwrap();
-    encoder.finish().unwrap()
+    encoder.write_all(content).expect("memory to write to");
+    encoder.finish().expect("memory to write to")
 }
 
 fn zstd(content: &[u8]) -> Vec<u8> {
-    zstd::bulk::compress(content, 1).unwrap()
+    zstd::bulk::compress(content, 1).expect("a frame")
 }
 
 /// Clicks per page in windows of ten seconds.
@@ -50,7 +50,7 @@ fn clicks<F: OwnedFormat<Owned = Click>>(format: F) -> Driver {
         .emit(|pane, clicks| (pane.key, pane.window.end, clicks))
         .to(Kinesis::stream("clicks-per-page"))
         .build()
-        .unwrap();
+        .expect("a sound pipeline");
     Driver::new(clicks)
 }
 
