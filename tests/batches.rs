@@ -1,7 +1,5 @@
 //! Results do not depend on how Lambda cuts, repeats, loses or interleaves batches.
 
-use std::time::Instant;
-
 use departures::{Departures, departures};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -9,6 +7,7 @@ use tidemill::handler::{Handler, Limits, Work};
 use tidemill::testing::Driver;
 use tidemill_journal::{Deadline, Incarnation, Ring};
 use tidemill_tests::{Fault, FaultyStore, Flight, Inbox, records};
+use tokio::time::Instant;
 
 const STREAM: &str = "arn:aws:kinesis:us-east-1:123456789012:stream/flights";
 const SHARD: &str = "shardId-000000000000";

@@ -1,6 +1,6 @@
 //! What keeps a shard going, or stops it in time: crash loops, bad streams, deadlines, huge records, little memory.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use departures::departures;
 use serde_json::Value;
@@ -9,6 +9,7 @@ use tidemill::{Error, Json, Kinesis, OnBad, OutOfOrder, Pipeline, Tumbling};
 use tidemill_core::Record;
 use tidemill_journal::{Deadline, Incarnation, Ring};
 use tidemill_tests::{FaultyStore, Flight, Inbox, records};
+use tokio::time::Instant;
 
 const STREAM: &str = "arn:aws:kinesis:us-east-1:123456789012:stream/flights";
 const SHARD: &str = "shardId-000000000000";
@@ -206,5 +207,73 @@ fn shards_that_do_not_fit_in_memory_are_read_again() {
             environment.handle(STREAM, shard, Work::Drain, Deadline::NONE).await.expect("drains");
         }
         assert_eq!(flights_counted(&inbox), 90);
+    });
+}
+
+#[test]
+fn a_warm_process_of_a_dropped_journal_calls_nothing_done() {
+    run(async {
+        let (store, inbox) = (FaultyStore::default(), Inbox::default());
+        let flights: Vec<_> = (0..5).map(|number| Flight::new("JFK", number, 1)).collect();
+        let all = records(&flights);
+        let mut warm = handler(&store, &inbox);
+        take(&mut warm, &all).await.expect("done");
+        // The state is dropped and the event source put back to its beginning; another process has begun anew.
+        store.items().clear();
+        let limits = Limits::default();
+        let pipeline = departures().expect("sound");
+        let mut other = Handler::new(pipeline, &store, &inbox, limits, Box::new(|| Incarnation(2)));
+        take(&mut other, &all[..2]).await.expect("done");
+        assert_eq!(take(&mut warm, &all).await.expect("done").taken, 3, "the first two are in, the others are not");
+        drain(&mut warm).await;
+        assert_eq!(flights_counted(&inbox), 5);
+    });
+}
+
+#[test]
+fn a_restored_table_is_refused_by_who_knows_better() {
+    run(async {
+        let (store, inbox) = (FaultyStore::default(), Inbox::default());
+        let flights: Vec<_> = (0..6).map(|number| Flight::new("JFK", number, 1)).collect();
+        let all = records(&flights);
+        let mut warm = handler(&store, &inbox);
+        take(&mut warm, &all[..2]).await.expect("done");
+        let yesterday = store.items().copy();
+        take(&mut warm, &all[..4]).await.expect("done");
+        store.items().restore(&yesterday);
+        let refused = take(&mut warm, &all).await.expect_err("refused").to_string();
+        assert!(refused.contains("was restored to an earlier time"), "{refused}");
+    });
+}
+
+#[test]
+fn a_result_that_its_sink_would_not_take_goes_to_the_quarantine() {
+    run(async {
+        let (store, inbox) = (FaultyStore::default(), Inbox::default());
+        inbox.take_at_most(900);
+        let mut environment = handler(&store, &inbox);
+        let name = "X".repeat(800);
+        let flights = [Flight::new(&name, 0, 1), Flight::new("JFK", 0, 1)];
+        take(&mut environment, &records(&flights)).await.expect("done");
+        drain(&mut environment).await;
+        let received = inbox.received();
+        assert_eq!(flights_counted(&inbox), 1);
+        let entry = &received.events["quarantine"][0];
+        assert_eq!(entry["reason"], "output_refused");
+        assert!(entry["result"].as_str().is_some_and(|result| result.contains(&name)), "{entry}");
+    });
+}
+
+#[test]
+fn many_updates_of_one_window_cost_no_more_than_their_number() {
+    run(async {
+        let (store, inbox) = (FaultyStore::default(), Inbox::default());
+        let mut environment = handler(&store, &inbox);
+        let flights: Vec<_> = (0..6_000).map(|number| Flight::new(&number.to_string(), 1, 1)).collect();
+        let twice: Vec<_> = flights.iter().chain(&flights).cloned().collect();
+        let all = records(&twice);
+        take(&mut environment, &all[..6_000]).await.expect("done");
+        // A scan over all that the batch touched, for each of its records, would take minutes here.
+        assert_eq!(take(&mut environment, &all).await.expect("done").taken, 6_000);
     });
 }

@@ -170,6 +170,56 @@ fn failing_and_panicking_closures_quarantine_their_record_alone() {
 }
 
 #[test]
+fn a_record_whose_key_fails_raises_the_watermark_all_the_same() {
+    let pipeline = Pipeline::named("keyless")
+        .source(Json::<Click>::new())
+        .event_time(|click| click.at, OutOfOrder::at_most(Duration::ZERO))
+        .key_by(|click| if click.weight == 1 { Err("no page") } else { Ok(click.page.clone()) })
+        .window(Tumbling::every(SECOND))
+        .aggregate(|over| over.count())
+        .emit(|pane, clicks| (pane.key, clicks))
+        .to(Kinesis::stream("out"))
+        .build();
+    let mut driver = Driver::new(pipeline.expect("sound"));
+    driver.push(click("a", 1)).push_raw("a", br#"{"page":"a","at":1000,"weight":1}"#);
+    assert_eq!(reasons(&driver), [Reason::Failed]);
+    assert_eq!(driver.results::<(String, u64)>(), [("a".to_owned(), 1)], "it closed the window of the first");
+}
+
+/// A key whose text cannot be told.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+struct Mute(String);
+
+impl tidemill::Key for Mute {
+    fn name() -> String {
+        "mute".to_owned()
+    }
+
+    fn text(&self) -> String {
+        panic!("no text for {}", self.0)
+    }
+}
+
+#[test]
+fn a_key_that_panics_on_its_text_stops_nothing() {
+    let pipeline = Pipeline::named("mute")
+        .source(Json::<Click>::new())
+        .event_time(|click| click.at, OutOfOrder::at_most(Duration::ZERO))
+        .key_by(|click| Mute(click.page.clone()))
+        .routed_by(|key| &key.0)
+        .window(Tumbling::every(SECOND))
+        .aggregate(|over| over.count())
+        .emit(|_, clicks| clicks)
+        .to(Kinesis::stream("out"))
+        .build();
+    let mut driver = Driver::new(pipeline.expect("sound"));
+    let payload = br#"{"page":"a","at":5000}"#;
+    driver.push_raw("b", payload).push_raw("a", payload).push_raw("a", br#"{"page":"a","at":9000}"#);
+    driver.push_raw("a", br#"{"page":"a","at":1}"#);
+    assert_eq!(reasons(&driver), [Reason::Misrouted, Reason::Panicked, Reason::Panicked], "misrouted, a pane, late");
+}
+
+#[test]
 fn a_pane_whose_result_fails_goes_to_the_quarantine_with_its_state() {
     let pipeline = Pipeline::named("refusing")
         .source(Json::<Click>::new())
@@ -189,7 +239,7 @@ fn a_pane_whose_result_fails_goes_to_the_quarantine_with_its_state() {
     assert_eq!(reasons(&driver), [Reason::Failed, Reason::Panicked]);
     let keys = driver.quarantined().iter().map(|entry| match &entry.origin {
         Origin::Pane { key_text, state, .. } => (key_text.as_str(), tidemill_core::codec::decode::<u64>(state)),
-        Origin::Record { .. } => panic!("no record is to blame"),
+        other => panic!("no record is to blame: {other:?}"),
     });
     assert_eq!(keys.collect::<Vec<_>>(), [("bad", Ok(1)), ("worse", Ok(1))]);
     assert_eq!(driver.results::<u64>(), [1]);
@@ -233,6 +283,14 @@ fn events_may_borrow_and_keys_may_be_coarser_than_they_are_routed() {
     driver.drain();
     assert_eq!(driver.results::<((String, i64), u64)>(), [(("a".to_owned(), 7), 1)]);
     assert_eq!(driver.panes()[0].key_text, "a/7");
+}
+
+#[test]
+fn the_watermark_never_falls_back_after_it_was_moved_on() {
+    let mut driver = clicks();
+    driver.push(click("a", 1_000)).advance_to(EventTime::from_millis(50_000)).push(click("a", 20_000));
+    assert_eq!(driver.watermark().time(), EventTime::from_millis(50_000));
+    assert_eq!(driver.late::<Value>().len(), 1);
 }
 
 #[test]

@@ -28,6 +28,11 @@ pub struct FaultyStore {
 }
 
 impl FaultyStore {
+    /// The items, to be dropped, copied or restored as an operator would.
+    pub const fn items(&self) -> &MemoryStore {
+        &self.inner
+    }
+
     /// Makes the next put of a slot fail.
     pub fn fail_next(&self, fault: Fault) {
         *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);

@@ -15,6 +15,7 @@ pub struct Inbox {
 #[derive(Debug, Default)]
 struct State {
     arrived: Vec<Output>,
+    largest: Option<usize>,
     failures: u32,
 }
 
@@ -31,6 +32,11 @@ impl Inbox {
     /// Makes the next `failures` sends fail in part.
     pub fn fail_next(&self, failures: u32) {
         self.lock().failures = failures;
+    }
+
+    /// Refuses outputs of more than so many bytes, but to the quarantine.
+    pub fn take_at_most(&self, bytes: usize) {
+        self.lock().largest = Some(bytes);
     }
 
     /// What a consumer sees.
@@ -67,8 +73,9 @@ impl Received {
 }
 
 impl Sink for &Inbox {
-    fn objection(&self, _: &Output) -> Option<String> {
-        None
+    fn objection(&self, output: &Output) -> Option<String> {
+        let largest = self.lock().largest?;
+        (output.data.len() > largest && output.sink != "quarantine").then(|| "too large".to_owned())
     }
 
     async fn send(&self, outputs: &[Output], _: Deadline) -> Result<(), SinkError> {

@@ -125,7 +125,10 @@ fn worse(one: Result<(), SinkError>, other: Result<(), SinkError>) -> Result<(),
 impl KinesisSink {
     fn unknown(&self, sink: &str) -> String {
         let known: Vec<&str> = self.streams.keys().map(String::as_str).collect();
-        format!("there is no sink `{sink}`, only {known:?}: give the pipeline this sink's stream")
+        format!(
+            "there are outputs for a sink `{sink}`, and streams for {known:?} alone: set the variable TIDEMILL_STREAM_… of \
+             that sink, until its outputs are sent"
+        )
     }
 
     /// All outputs of one stream, request after request, so that a later one never overtakes.
@@ -262,7 +265,9 @@ fn requests<'s, 'o>(outputs: &'s [&'o Output]) -> Vec<&'s [&'o Output]> {
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
+
+    use tokio::time::Instant;
 
     use proptest::prelude::*;
     use serde_json::{Value, json};

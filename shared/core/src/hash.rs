@@ -17,6 +17,7 @@ pub fn part_hash(key: &[u8]) -> u64 {
 
 /// An inclusive range of [`part_hash`] values: one part of the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PartRange {
     /// First hash inside.
     pub first: u64,

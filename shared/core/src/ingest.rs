@@ -69,7 +69,7 @@ pub struct Ingest<F: Format, K> {
 pub(crate) enum Intake<'a, F: Format, K> {
     /// No usable time, or not a record of this shard: it does not raise the watermark.
     Refused(Reject),
-    /// It has a time, but its key closure failed: it raises the watermark all the same.
+    /// It has a time, but its key or routing closure failed: it raises the watermark all the same.
     Keyless(EventTime, Reject),
     /// All of it.
     Timed(Event<'a, F, K>),
@@ -119,9 +119,10 @@ impl<F: Format, K: Key> Ingest<F, K> {
             Ok(key) => key,
             Err(reject) => return Intake::Keyless(time, reject),
         };
-        match self.check_route(&key, record.partition_key) {
-            Ok(()) => Intake::Timed(Event { event, time, key }),
-            Err(reject) => Intake::Refused(reject),
+        match guard("the routing closure", || Ok((self.route)(&key) == record.partition_key)) {
+            Ok(true) => Intake::Timed(Event { event, time, key }),
+            Ok(false) => Intake::Refused(self.misrouted(&key, record.partition_key)),
+            Err(reject) => Intake::Keyless(time, reject),
         }
     }
 
@@ -145,17 +146,14 @@ impl<F: Format, K: Key> Ingest<F, K> {
         Ok(time)
     }
 
-    fn check_route(&self, key: &K, partition_key: &str) -> Result<(), Reject> {
-        let expected = guard("the routing closure", || Ok((self.route)(key)))?;
-        if expected == partition_key {
-            return Ok(());
-        }
+    fn misrouted(&self, key: &K, partition_key: &str) -> Reject {
+        let expected = (self.route)(key);
+        let key_text = guard("the key's text", || Ok(key.text())).unwrap_or_else(|reject| reject.message);
         let message = format!(
-            "key {} must come under partition key {expected:?}, but the record has {partition_key:?}: records of one key \
-             must share a shard. Put them with partition key {expected:?}, declare the one in use with `.routed_by(..)`, \
-             or put a routing function in front",
-            key.text()
+            "key {key_text} must come under partition key {expected:?}, but the record has {partition_key:?}: records of \
+             one key must share a shard. Put them with partition key {expected:?}, declare the one in use with \
+             `.routed_by(..)`, or put a routing function in front"
         );
-        Err(Reject::new(Reason::Misrouted, message))
+        Reject::new(Reason::Misrouted, message)
     }
 }

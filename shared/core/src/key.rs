@@ -15,6 +15,10 @@ use crate::{Corrupt, Reason, Reject, codec};
     note = "keys: String, integers, bool, tuples of up to three keys, or `impl Key` for your own type"
 )]
 pub trait Key: Clone + Ord + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The type of key, in the operator's fingerprint: a journal with keys of another name is refused. Choose it once;
+    /// it need not be the type's name in Rust.
+    fn name() -> String;
+
     /// The key as a person reads it: the `subject` of a result. Elements of a tuple are joined by `/`.
     fn text(&self) -> String;
 }
@@ -31,6 +35,10 @@ pub trait PartitionKey {
 }
 
 impl Key for String {
+    fn name() -> String {
+        "string".to_owned()
+    }
+
     fn text(&self) -> String {
         self.clone()
     }
@@ -51,6 +59,10 @@ impl PartitionKey for str {
 macro_rules! plain_keys {
     ($($type:ty),*) => {$(
         impl Key for $type {
+            fn name() -> String {
+                stringify!($type).to_owned()
+            }
+
             fn text(&self) -> String {
                 self.to_string()
             }
@@ -66,12 +78,20 @@ macro_rules! plain_keys {
 plain_keys!(bool, u8, u16, u32, u64, i8, i16, i32, i64);
 
 impl<A: Key, B: Key> Key for (A, B) {
+    fn name() -> String {
+        format!("({}, {})", A::name(), B::name())
+    }
+
     fn text(&self) -> String {
         format!("{}/{}", self.0.text(), self.1.text())
     }
 }
 
 impl<A: Key, B: Key, C: Key> Key for (A, B, C) {
+    fn name() -> String {
+        format!("({}, {}, {})", A::name(), B::name(), C::name())
+    }
+
     fn text(&self) -> String {
         format!("{}/{}/{}", self.0.text(), self.1.text(), self.2.text())
     }

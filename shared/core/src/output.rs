@@ -68,6 +68,8 @@ pub struct LateRecord {
     pub key_text: String,
     /// Its event time.
     pub event_time: EventTime,
+    /// When the stream took it in.
+    pub arrival: EventTime,
     /// Its bytes.
     pub payload: Vec<u8>,
 }
@@ -95,6 +97,15 @@ pub enum Origin {
         /// Its bytes.
         payload: Vec<u8>,
     },
+    /// A result that its sink would not take.
+    Result {
+        /// The key as a person reads it.
+        key_text: String,
+        /// The window.
+        window: Span,
+        /// The encoded value (JSON).
+        value: Vec<u8>,
+    },
     /// A pane whose result could not be made: there is no record to blame.
     Pane {
         /// The key as a person reads it.
@@ -114,7 +125,9 @@ impl Output {
             Self::Late(late) => late.payload.len(),
             Self::Quarantined(entry) => match &entry.origin {
                 Origin::Record { payload, .. } => payload.len() + entry.reject.message.len(),
-                Origin::Pane { state, .. } => state.len() + entry.reject.message.len(),
+                Origin::Pane { state: content, .. } | Origin::Result { value: content, .. } => {
+                    content.len() + entry.reject.message.len()
+                }
             },
         };
         content + 512

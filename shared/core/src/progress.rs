@@ -72,6 +72,7 @@ impl OutOfOrder {
 /// A watermark inherited for part of the key space: a record whose key hashes into the range is judged under the
 /// higher of the shard's watermark and this one. Written when shards merge.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Floor {
     /// First hash of the range (MD5 of the partition key, as Kinesis has it), in lower-case hexadecimal.
     pub first: String,
@@ -83,6 +84,7 @@ pub struct Floor {
 
 /// How far a shard has come. Part of every journal record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Progress {
     /// The shard's watermark.
     pub watermark: Watermark,

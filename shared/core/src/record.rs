@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,10 +10,10 @@ use crate::EventTime;
 
 /// A Kinesis sequence number: an opaque decimal number of up to 129 digits that grows within one shard.
 ///
-/// Compared as a number, never as text; kept without leading zeros.
+/// Compared as a number, never as text; kept without leading zeros. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct SequenceNumber(Box<str>);
+pub struct SequenceNumber(Arc<str>);
 
 impl SequenceNumber {
     /// Reads a decimal number of 1 to 129 digits; `None` for anything else.
@@ -49,6 +50,7 @@ impl fmt::Display for SequenceNumber {
 /// A record's place in its shard: the sequence number, and for records that a producer packed into one Kinesis record
 /// the number inside it (0 otherwise).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Position {
     /// The Kinesis sequence number.
     pub sequence: SequenceNumber,

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::codec;
-use crate::{EventTime, KeyBytes, PartRange, Reject, Span, part_hash};
+use crate::{EventTime, KeyBytes, PartRange, Reject, Span, Watermark, part_hash};
 
 /// One cell's new content, as the journal stores it: the key's bytes, the slot within the key (which window), and the
 /// value, `None` if the cell is gone.
@@ -51,8 +51,9 @@ impl CellId {
     }
 }
 
-/// What one cell holds. Named, so that fields can be added.
+/// What one cell holds. Fields have names, and one that this code does not know is refused, never dropped.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Cell<S> {
     #[serde(rename = "acc")]
     pub(crate) accumulator: S,
@@ -96,10 +97,14 @@ impl<S> Cells<S> {
         self.touched.insert(id, Weighed { cell: None, bytes: 0 });
     }
 
-    /// The cell that is due first.
-    pub(crate) fn first(&self) -> Option<(&CellId, &Cell<S>)> {
-        let kept = self.kept.iter().find(|(id, _)| !self.touched.contains_key(*id)).map(|(id, kept)| (id, &kept.cell));
-        let touched = self.touched.iter().find_map(|(id, touched)| touched.cell.as_ref().map(|cell| (id, cell)));
+    /// The cell that is due first, of those due at `watermark`. Looks no further than they reach, so that a step which
+    /// touched many cells pays for none that is not due.
+    pub(crate) fn first_due(&self, watermark: Watermark) -> Option<(&CellId, &Cell<S>)> {
+        let is_due = |id: &CellId| watermark.has_reached(id.due);
+        let mut kept = self.kept.iter().take_while(|(id, _)| is_due(id));
+        let mut touched = self.touched.iter().take_while(|(id, _)| is_due(id));
+        let kept = kept.find(|(id, _)| !self.touched.contains_key(*id)).map(|(id, kept)| (id, &kept.cell));
+        let touched = touched.find_map(|(id, touched)| touched.cell.as_ref().map(|cell| (id, cell)));
         match (kept, touched) {
             (Some(kept), Some(touched)) => Some(if kept.0 < touched.0 { kept } else { touched }),
             (kept, touched) => kept.or(touched),
@@ -185,12 +190,20 @@ impl Change {
 fn change<S: Serialize>(id: &CellId, cell: Option<&Cell<S>>) -> Result<Change, Reject> {
     Ok(Change {
         key: id.key.as_slice().to_vec(),
-        slot: codec::encode(&(id.start, id.due))?,
+        slot: codec::encode(&Slot::Window(id.start, id.due))?,
         value: cell.map(codec::encode).transpose()?,
     })
 }
 
+/// Which cell of a key: what kind, and which of that kind. Tagged, so that other kinds can be told apart.
+#[derive(Serialize, Deserialize)]
+enum Slot {
+    /// A window: start and end.
+    #[serde(rename = "w")]
+    Window(EventTime, EventTime),
+}
+
 fn stored_window(slot: &[u8]) -> Result<Span, Corrupt> {
-    let (start, end) = codec::decode(slot)?;
+    let Slot::Window(start, end) = codec::decode(slot)?;
     Ok(Span { start, end })
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::ingest::{Event, Intake};
 use crate::operator::{Applied, Operator};
+use crate::reject::guard;
 use crate::state::Cells;
 use crate::{
     Change, Corrupt, EventTime, Format, Key, KeyBytes, LateRecord, Origin, Output, PartRange, Progress, Quarantined,
@@ -34,6 +35,15 @@ impl Default for Caps {
 }
 
 impl Caps {
+    /// Twice as much, up to `most`.
+    pub fn doubled(self, most: Self) -> Self {
+        Self {
+            records: self.records.saturating_mul(2).min(most.records),
+            outputs: self.outputs.saturating_mul(2).min(most.outputs),
+            ..most
+        }
+    }
+
     /// About half of what a step with these caps held, `taken` records among it; `None` if there is no less.
     pub fn halved(self, step: &Step) -> Option<Self> {
         let (records, outputs) = (step.taken / 2, step.outputs.len() / 2);
@@ -162,10 +172,7 @@ pub(crate) fn erase<F: Format, K: Key, O: Operator<F, K>>(operator: O) -> Box<dy
 impl<F: Format, K: Key, O: Operator<F, K>> TypedShard<F, K, O> {
     /// Fires the cell that is due first, if any is due at the step's watermark.
     fn fire_next(&mut self, step: &mut Step) -> bool {
-        let Some((id, cell)) = self.cells.first() else { return false };
-        if !step.progress.watermark.has_reached(id.due) {
-            return false;
-        }
+        let Some((id, cell)) = self.cells.first_due(step.progress.watermark) else { return false };
         step.outputs.extend(self.operator.fire(id, cell));
         let id = id.clone();
         self.cells.remove(id);
@@ -199,13 +206,19 @@ impl<F: Format, K: Key, O: Operator<F, K>> TypedShard<F, K, O> {
 
     fn apply(&mut self, record: &Record<'_>, event: &Event<'_, F, K>, step: &mut Step) {
         let watermark = step.progress.watermark;
-        let applied =
-            KeyBytes::of(&event.key).and_then(|key| self.operator.apply(event, &key, watermark, &mut self.cells));
+        // All of the user's code that a record meets here runs guarded; cells change only behind it.
+        let applied = guard("the operator", || {
+            let key = KeyBytes::of(&event.key)?;
+            Ok(match self.operator.apply(event, &key, watermark, &mut self.cells)? {
+                Applied::Kept => None,
+                Applied::Late => Some(late(record, event.time, event.key.text())),
+            })
+        });
         match applied {
-            Ok(Applied::Kept) => {}
-            Ok(Applied::Late) => {
+            Ok(None) => {}
+            Ok(Some(late)) => {
                 step.late += 1;
-                step.outputs.push(late(record, event.time, event.key.text()));
+                step.outputs.push(late);
             }
             Err(reject) => step.outputs.push(quarantined(record, reject)),
         }
@@ -240,11 +253,11 @@ impl<F: Format, K: Key, O: Operator<F, K>> Shard for TypedShard<F, K, O> {
     }
 
     fn is_due(&self, watermark: Watermark) -> bool {
-        self.cells.first().is_some_and(|(id, _)| watermark.has_reached(id.due))
+        self.cells.first_due(watermark).is_some()
     }
 
     fn changes(&mut self) -> Result<Vec<Change>, Reject> {
-        self.cells.changes()
+        guard("encoding the state", || self.cells.changes())
     }
 
     fn bytes(&self) -> usize {
@@ -260,7 +273,7 @@ impl<F: Format, K: Key, O: Operator<F, K>> Shard for TypedShard<F, K, O> {
     }
 
     fn image(&self, range: &PartRange) -> Result<Vec<Change>, Reject> {
-        self.cells.image(range)
+        guard("encoding the state", || self.cells.image(range))
     }
 
     fn restore(&mut self, change: &Change) -> Result<(), Corrupt> {
@@ -293,6 +306,7 @@ fn late(record: &Record<'_>, event_time: EventTime, key_text: String) -> Output 
         partition_key: record.partition_key.to_owned(),
         key_text,
         event_time,
+        arrival: record.arrival,
         payload: record.payload.to_vec(),
     })
 }

@@ -30,16 +30,11 @@ pub async fn load<S: Store, T: State + ?Sized>(
     for _ in 0..ATTEMPTS {
         let Some(head) = find_head(store, journal).await? else { return Ok(None) };
         let mut state = open();
-        match assemble(store, journal, &head, state.as_mut()).await? {
-            Ok(mut view) => {
-                if let Some(expected) = expected {
-                    check_schema(journal, &view.schema, expected)?;
-                }
-                match catch_up(store, journal, &mut view, state.as_mut()).await? {
-                    CaughtUp::Current | CaughtUp::Advanced => return Ok(Some((view, state))),
-                    CaughtUp::Lost => why = "it was begun anew, or went round the ring".to_owned(),
-                }
-            }
+        match assemble(store, journal, &head, expected, state.as_mut()).await? {
+            Ok(mut view) => match catch_up(store, journal, &mut view, state.as_mut()).await? {
+                CaughtUp::Current | CaughtUp::Advanced => return Ok(Some((view, state))),
+                CaughtUp::Lost => why = "it was begun anew, or went round the ring".to_owned(),
+            },
             Err(moved) => why = moved,
         }
     }
@@ -79,6 +74,7 @@ async fn assemble<S: Store, T: State + ?Sized>(
     store: &S,
     journal: &JournalId,
     head: &Record,
+    expected: Option<&Schema>,
     state: &mut T,
 ) -> Result<Result<View, String>, Error> {
     let records = match read_records(store, journal, head).await? {
@@ -89,6 +85,10 @@ async fn assemble<S: Store, T: State + ?Sized>(
     let Some(schema) = records.iter().rev().find_map(|(record, _)| record.schema.clone()) else {
         return Err(Error::damaged(journal, "the ring", "no record behind `oldest` names the parts"));
     };
+    if let Some(expected) = expected {
+        // Before any cell is decoded: cells of another pipeline would only look damaged.
+        check_schema(journal, &schema, expected)?;
+    }
     let (mut parts, mut spills) = (Parts::unnamed(), Spills::default());
     for (record, size) in &records {
         parts.advance(record, *size);
@@ -199,6 +199,9 @@ pub(crate) fn decode(journal: &JournalId, slot: u32, item: &SlotItem) -> Result<
         && record.oldest < record.number
         && record.number - record.oldest < u64::from(record.ring.slots())
         && (record.number == 1) == (record.kind == Kind::Init);
+    if !record.progress.floors.is_empty() {
+        return Err(damaged("it has watermark floors, which this version does not apply: run a later one".to_owned()));
+    }
     if fits {
         Ok(record)
     } else {

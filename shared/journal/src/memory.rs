@@ -14,7 +14,7 @@ pub struct MemoryStore {
     journals: Mutex<BTreeMap<JournalId, Items>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Items {
     slots: BTreeMap<u32, SlotItem>,
     mark: Option<Mark>,
@@ -41,6 +41,22 @@ impl MemoryStore {
     /// An empty store.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Forgets everything, as if the table were dropped and made anew.
+    pub fn clear(&self) {
+        self.journals.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// A copy of everything, as a restored table would have it.
+    pub fn copy(&self) -> Self {
+        Self { journals: Mutex::new(self.journals.lock().unwrap_or_else(PoisonError::into_inner).clone()) }
+    }
+
+    /// Takes over everything from `other`.
+    pub fn restore(&self, other: &Self) {
+        let copy = other.copy().journals.into_inner().unwrap_or_else(PoisonError::into_inner);
+        *self.journals.lock().unwrap_or_else(PoisonError::into_inner) = copy;
     }
 
     fn with<T>(&self, journal: &JournalId, act: impl FnOnce(&mut Items) -> T) -> T {

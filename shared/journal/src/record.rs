@@ -74,6 +74,7 @@ pub struct Output {
 
 /// The name of a part's image: the cells of `range` as of commit `as_of`, before any later record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PartName {
     /// Which keys, by hash.
     pub range: PartRange,
@@ -87,6 +88,7 @@ pub struct PartName {
 
 /// Content of a record that did not fit its item, in an immutable item of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Spill {
     /// The item.
     pub id: PartId,
@@ -94,6 +96,7 @@ pub struct Spill {
 
 /// Whose state this is, and what it depends on. Stands in every record that names parts, so the ring always holds it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Schema {
     /// The journal that it was written for.
     pub journal: JournalId,
@@ -104,8 +107,9 @@ pub struct Schema {
     pub starting_sequence: Option<SequenceNumber>,
 }
 
-/// Record n of a journal.
+/// Record n of a journal. A field that this code does not know is refused: what it does not read it must not drop.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Record {
     /// Which life of the journal.
     #[serde(rename = "inc")]
@@ -213,6 +217,7 @@ mod stored_outputs {
 
 /// What a spill holds.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct SpilledContent {
     #[serde(default, skip_serializing_if = "Vec::is_empty", with = "stored_changes")]
     pub(crate) changes: Vec<Change>,
@@ -222,6 +227,7 @@ pub(crate) struct SpilledContent {
 
 /// A part's image: the cells of a range of keys as of a commit.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct PartImage {
     #[serde(rename = "inc")]
     pub(crate) incarnation: Incarnation,

@@ -17,6 +17,8 @@ use crate::{Error, JournalId, PartId, PartName, State, View};
 const RECORDS_BYTES: usize = 1 << 20;
 /// What an image should take. More for a large state, so that the parts remain few against the ring.
 const IMAGE_BYTES: usize = 100 << 10;
+/// What is packed as one image at the most, before packing.
+const PLAIN_BYTES: usize = 16 << 20;
 /// How many parts that nothing touched one commit names again beyond those whose turn it is: a name takes some 60 bytes.
 const NAMES_AT_ONCE: usize = 32;
 
@@ -105,8 +107,13 @@ fn rewrite(
     cells.sort_by_cached_key(|cell| part_hash(&cell.key));
     let mut waiting = vec![(range, cells)];
     while let Some((range, cells)) = waiting.pop() {
-        let image = parts::seal_image(view, range, &cells).map_err(encode)?;
-        let bytes = image.as_ref().map_or(0, |image| image.id.bytes as usize);
+        let plain: usize = cells.iter().map(Change::bytes).sum();
+        // Far too large before it is even packed: cells of one hash alone stay together.
+        let image = match plain > PLAIN_BYTES && has_two_hashes(&cells) {
+            true => None,
+            false => parts::seal_image(view, range, &cells).map_err(encode)?,
+        };
+        let bytes = image.as_ref().map_or(plain, |image| image.id.bytes as usize);
         if bytes > 2 * target_bytes(view)
             && let Some(halves) = divide(range, cells)
         {
@@ -141,6 +148,11 @@ fn small_neighbour<'v>(view: &'v View, part: &Part) -> Option<&'v Part> {
         return None;
     }
     view.parts.iter().find(|other| beside(other) && small(other))
+}
+
+fn has_two_hashes(cells: &[Change]) -> bool {
+    let hash = |cell: &Change| part_hash(&cell.key);
+    cells.first().map(hash) != cells.last().map(hash)
 }
 
 /// A range and its cells, in order of their hash, cut in two of about as many cells. `None` where all cells have one hash,

@@ -1,7 +1,9 @@
 //! Where outputs go.
 
 use std::future::Future;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::Output;
 

@@ -12,6 +12,7 @@ use crate::Incarnation;
 
 /// Which journal: one per pipeline and shard.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct JournalId {
     /// The pipeline's name.
     pub pipeline: String,
@@ -85,6 +86,7 @@ pub struct Mark {
 
 /// The name of an immutable item beside the ring, and of how many chunks it is made.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PartId {
     /// Unique within the journal: incarnation, range, s and a hash of the content.
     pub id: String,

@@ -98,8 +98,8 @@ impl View {
         self.wary > 0
     }
 
-    /// Others write to this journal too.
-    pub(crate) const fn meet_others(&mut self) {
+    /// Others write to this journal too: known to a holder that had to read it anew.
+    pub const fn meet_others(&mut self) {
         self.contended = true;
         self.wary = WARY_FOR;
     }

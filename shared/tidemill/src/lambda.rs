@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use lambda_runtime::{Diagnostic, LambdaEvent, LambdaInvocation, Runtime, service_fn};
@@ -13,6 +13,7 @@ use tidemill_aws::{
 };
 use tidemill_journal::{Deadline, Incarnation, Sink, Store};
 use tokio::sync::Mutex as AsyncMutex;
+use tokio::time::Instant;
 use tower::{Layer, Service};
 use tracing::Level;
 
@@ -34,9 +35,10 @@ const LOG_LEVEL: &str = "TIDEMILL_LOG";
 /// Everything that keeps the function from starting, at once: unset variables, missing streams.
 pub async fn run(pipeline: Pipeline) -> Result<(), Error> {
     start_logging();
-    let settings = Settings::read(&pipeline, variable).and_then(require_lambda)?;
+    let settings = Settings::read(&pipeline, &std::env::vars().collect()).and_then(require_lambda)?;
     let clients = connect().await;
     let streams = settings.sink_streams();
+    let rules = Rules { allow_drain: settings.allow_drain, sinks: settings.streams.into_values().collect() };
     let store = DynamoStore::new(clients.dynamodb, settings.journal_table);
     let (sinks, table) = tokio::join!(check_streams(&clients.kinesis, &streams), store.check());
     let problems: Vec<String> = sinks.into_iter().chain(table).collect();
@@ -46,7 +48,7 @@ pub async fn run(pipeline: Pipeline) -> Result<(), Error> {
     tracing::info!(pipeline = %pipeline, "ready");
     let sink = KinesisSink::new(clients.kinesis, streams);
     let handler = Handler::new(pipeline, store, sink, limits(), Box::new(draw_incarnation));
-    serve(handler, settings.allow_drain).await
+    serve(handler, rules).await
 }
 
 impl Settings {
@@ -92,44 +94,69 @@ fn draw_incarnation() -> Incarnation {
     Incarnation(fastrand::u64(..))
 }
 
-async fn serve<S, K>(handler: Handler<S, K>, allow_drain: bool) -> Result<(), Error>
+async fn serve<S, K>(handler: Handler<S, K>, rules: Rules) -> Result<(), Error>
 where
     S: Store + 'static,
     K: Sink + 'static,
 {
-    let handler = Arc::new(AsyncMutex::new(handler));
+    let (handler, rules) = (Arc::new(AsyncMutex::new(handler)), Arc::new(rules));
     let bodies = Bodies::default();
     let service = service_fn({
         let bodies = bodies.clone();
         move |event: LambdaEvent<()>| {
-            let (handler, body) = (Arc::clone(&handler), bodies.take(&event.context.request_id));
+            let (handler, rules) = (Arc::clone(&handler), Arc::clone(&rules));
+            let body = bodies.take(&event.context.request_id);
             // Boxed: the SDKs' futures within are so large that their layout overflows the compiler's depth limit.
             Box::pin(async move {
                 let deadline = deadline(event.context.deadline);
                 let mut handler = handler.lock().await;
-                invoke(&mut handler, &body, allow_drain, deadline).await
+                invoke(&mut handler, &body, &rules, deadline).await
             })
         }
     });
     Runtime::new(service).layer(bodies).run().await.map_err(|e| Error::Runtime(e.to_string()))
 }
 
+/// What a function accepts.
+struct Rules {
+    /// The end of input.
+    allow_drain: bool,
+    /// Names or ARNs of the streams that it writes.
+    sinks: Vec<String>,
+}
+
+impl Rules {
+    /// A function that writes its own source feeds itself without end. Lambda's loop detection does not see Kinesis.
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html>
+    fn check_source(&self, source: &str) -> Result<(), Error> {
+        let is_source = |sink: &&String| **sink == source || source.rsplit('/').next() == Some(sink.as_str());
+        match self.sinks.iter().find(is_source) {
+            None => Ok(()),
+            Some(sink) => Err(Error::Settings(vec![format!(
+                "the stream {sink:?} is both source and sink: the function would feed itself without end. Name another \
+                 stream in the template, as source or as sink"
+            )])),
+        }
+    }
+}
+
 /// Decode, work, respond.
 async fn invoke<S: Store, K: Sink>(
     handler: &mut Handler<S, K>,
     body: &[u8],
-    allow_drain: bool,
+    rules: &Rules,
     deadline: Deadline,
 ) -> Result<impl Serialize + use<S, K>, Error> {
     let done = match decode(body).map_err(|e| Error::Event(e.to_string()))? {
         Invocation::Batch(batch) => match batch.source() {
             Some(source) => {
+                rules.check_source(&source.stream)?;
                 let records = batch.records();
                 handler.handle(&source.stream, &source.shard, Work::Records(&records), deadline).await?
             }
             None => Done::default(),
         },
-        Invocation::Drain(source) if allow_drain => {
+        Invocation::Drain(source) if rules.allow_drain => {
             handler.handle(&source.stream, &source.shard, Work::Drain, deadline).await?
         }
         Invocation::Drain(_) => {

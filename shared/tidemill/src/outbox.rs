@@ -30,12 +30,7 @@ impl Outbox {
         sink: &K,
     ) -> Vec<tidemill_journal::Output> {
         let producer = Producer::new(journal, view.incarnation());
-        let envelope = Envelope {
-            producer: &producer,
-            destinations: &self.destinations,
-            commit: view.number() + 1,
-            watermark: step.progress.watermark,
-        };
+        let envelope = Envelope { producer: &producer, destinations: &self.destinations, commit: view.number() + 1 };
         let wrap = |(index, output)| {
             let wrapped = envelope.wrap(index, output)?;
             match sink.objection(&wrapped) {
@@ -54,12 +49,12 @@ fn refused(output: &Output, sink: &str, objection: &str) -> Output {
     let reject = Reject::new(Reason::OutputRefused, format!("the sink {sink:?} would not take it: {objection}"));
     let origin = match output {
         Output::Result(result) => {
-            Origin::Pane { key_text: result.key_text.clone(), window: result.window, state: result.value.clone() }
+            Origin::Result { key_text: result.key_text.clone(), window: result.window, value: result.value.clone() }
         }
         Output::Late(late) => Origin::Record {
             position: late.position.clone(),
             partition_key: late.partition_key.clone(),
-            arrival: late.event_time,
+            arrival: late.arrival,
             payload: late.payload.clone(),
         },
         Output::Quarantined(entry) => entry.origin.clone(),

@@ -11,6 +11,8 @@ pub const QUARANTINE: &str = "TIDEMILL_QUARANTINE";
 /// The variable by which a harness allows the end of input. Never set it on AWS.
 pub const ALLOW_DRAIN: &str = "TIDEMILL_ALLOW_DRAIN";
 
+const STREAM_PREFIX: &str = "TIDEMILL_STREAM_";
+
 /// The logical name of the quarantine among a function's sinks.
 pub(crate) const QUARANTINE_SINK: &str = "quarantine";
 
@@ -26,20 +28,23 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads the settings of `pipeline` by `read`, which looks up one variable.
+    /// Reads the settings of `pipeline` from these variables.
+    ///
+    /// Streams that the pipeline does not name are kept too: the journal may hold outputs for a sink that an earlier or a
+    /// later version of the pipeline has, and nothing goes on before they are sent.
     ///
     /// # Errors
     /// All variables that are unset or empty, together.
-    pub fn read(pipeline: &Pipeline, read: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
+    pub fn read(pipeline: &Pipeline, variables: &BTreeMap<String, String>) -> Result<Self, Error> {
         let mut problems = Vec::new();
         let mut require = |variable: &str, what: &str| {
-            read(variable).filter(|value| !value.trim().is_empty()).unwrap_or_else(|| {
+            variables.get(variable).filter(|value| !value.trim().is_empty()).cloned().unwrap_or_else(|| {
                 problems.push(format!("{variable} is not set: {what}. Set it in the template, under Environment"));
                 String::new()
             })
         };
         let journal_table = require(JOURNAL_TABLE, "the name of the DynamoDB table for journals, `!Ref` of it");
-        let mut streams = BTreeMap::new();
+        let mut streams: BTreeMap<String, String> = variables.iter().filter_map(stream_of).collect();
         for sink in pipeline.sinks() {
             let name = sink.logical_name();
             let what = format!("the stream that pipeline {:?} calls {name:?}, `!Ref` of it", pipeline.name());
@@ -47,13 +52,19 @@ impl Settings {
         }
         let quarantine = require(QUARANTINE, "the stream for records that cannot be processed, `!Ref` of it");
         streams.insert(QUARANTINE_SINK.to_owned(), quarantine);
-        let allow_drain = read(ALLOW_DRAIN).is_some_and(|value| value == "1");
+        let allow_drain = variables.get(ALLOW_DRAIN).is_some_and(|value| value == "1");
         if problems.is_empty() {
             Ok(Self { journal_table, streams, allow_drain })
         } else {
             Err(Error::Settings(problems))
         }
     }
+}
+
+/// The logical name and the stream of a stream variable.
+fn stream_of((variable, stream): (&String, &String)) -> Option<(String, String)> {
+    let name = variable.strip_prefix(STREAM_PREFIX)?.to_ascii_lowercase().replace('_', "-");
+    (!stream.trim().is_empty()).then(|| (name, stream.clone()))
 }
 
 /// The variable that names a sink's stream, the quarantine's too.
@@ -63,7 +74,7 @@ pub(crate) fn sink_variable(sink: &str) -> String {
 
 /// The variable that holds the physical name of a stream: `late-flights` → `TIDEMILL_STREAM_LATE_FLIGHTS`.
 pub fn stream_variable(logical_name: &str) -> String {
-    format!("TIDEMILL_STREAM_{}", logical_name.to_ascii_uppercase().replace('-', "_"))
+    format!("{STREAM_PREFIX}{}", logical_name.to_ascii_uppercase().replace('-', "_"))
 }
 
 #[cfg(test)]
@@ -71,21 +82,28 @@ mod tests {
     use super::*;
     use crate::testing::clicks;
 
+    fn variables(named: &[&str]) -> BTreeMap<String, String> {
+        named.iter().map(|name| ((*name).to_owned(), format!("physical-{name}"))).collect()
+    }
+
     #[test]
     fn all_unset_variables_are_reported_together() {
-        let error =
-            Settings::read(&clicks(), |name| (name == QUARANTINE).then(|| " ".to_owned())).expect_err("refused");
-        let text = error.to_string();
+        let mut unset = variables(&[]);
+        unset.insert(QUARANTINE.to_owned(), " ".to_owned());
+        let text = Settings::read(&clicks(), &unset).expect_err("refused").to_string();
         for variable in [JOURNAL_TABLE, QUARANTINE, "TIDEMILL_STREAM_CLICKS_PER_PAGE", "TIDEMILL_STREAM_LATE"] {
             assert!(text.contains(&format!("{variable} is not set")), "{text}");
         }
     }
 
     #[test]
-    fn streams_are_found_by_their_logical_names() {
-        let settings = Settings::read(&clicks(), |name| Some(format!("physical-{name}"))).expect("all set");
+    fn streams_are_found_by_their_logical_names_also_those_of_other_versions() {
+        let streams = ["TIDEMILL_STREAM_CLICKS_PER_PAGE", "TIDEMILL_STREAM_LATE", "TIDEMILL_STREAM_FORMER_NAME"];
+        let set = variables(&[&[JOURNAL_TABLE, QUARANTINE, ALLOW_DRAIN], streams.as_slice()].concat());
+        let settings = Settings::read(&clicks(), &set).expect("all set");
         assert_eq!(settings.journal_table, "physical-TIDEMILL_JOURNAL_TABLE");
         assert_eq!(settings.streams["late"], "physical-TIDEMILL_STREAM_LATE");
+        assert_eq!(settings.streams["former-name"], "physical-TIDEMILL_STREAM_FORMER_NAME");
         assert_eq!(settings.streams[QUARANTINE_SINK], "physical-TIDEMILL_QUARANTINE");
         assert!(!settings.allow_drain, "only `1` allows it");
     }

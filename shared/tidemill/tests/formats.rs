@@ -66,7 +66,7 @@ fn assert_counts<F: OwnedFormat<Owned = Click>>(format: F, pack: impl Fn(&Click)
     assert_eq!(quarantined.reject.reason, Reason::Undecodable);
     match &quarantined.origin {
         Origin::Record { payload, .. } => assert_eq!(payload, cut, "as it came"),
-        pane @ Origin::Pane { .. } => panic!("not a record: {pane:?}"),
+        other => panic!("not a record: {other:?}"),
     }
 }
 

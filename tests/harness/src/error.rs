@@ -77,6 +77,20 @@ pub enum Error {
         why: String,
     },
 
+    /// What was asked for is not there.
+    #[error("{0}")]
+    NotFound(String),
+
+    /// A port that is taken.
+    #[error(
+        "port {0} is in use: perhaps by another `cargo tidemill serve`. End that one, or give this one another --port"
+    )]
+    PortInUse(u16),
+
+    /// A journal cannot be read.
+    #[error(transparent)]
+    Journal(#[from] tidemill_journal::Error),
+
     /// The function did not get on with a batch however often it was tried.
     #[error("{0}")]
     Stuck(Box<Stuck>),

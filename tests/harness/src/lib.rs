@@ -13,6 +13,9 @@
 //!   results, compared with the expected ones                    replay
 //! ```
 //!
+//! Two more look at the same account from outside: [`serve`] brings it up for any client, and
+//! [`state`] reads the journals in it, or in what [`kept`] runs left behind, or on AWS.
+//!
 //! Nothing else has to be installed or running: no Docker, no AWS account, no network.
 
 pub mod cargo;
@@ -22,11 +25,14 @@ pub mod environment;
 pub mod error;
 pub mod findings;
 pub mod input;
+pub mod kept;
 pub mod mapping;
 pub mod progress;
 pub mod replay;
 pub mod runtime_api;
 pub mod scenario;
+pub mod serve;
+pub mod state;
 pub mod template;
 
 pub use error::Error;

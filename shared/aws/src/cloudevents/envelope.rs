@@ -1,6 +1,6 @@
 //! From what a step wants sent to what is sent.
 
-use tidemill_core::{LateRecord, Output, PaneResult, Watermark};
+use tidemill_core::{LateRecord, Output, PaneResult};
 use twox_hash::XxHash3_128;
 
 use super::event::{self, Content, Event, Pane};
@@ -15,8 +15,6 @@ pub struct Envelope<'a> {
     pub destinations: &'a Destinations,
     /// The number of the commit that will hold the outputs.
     pub commit: u64,
-    /// The watermark after that commit.
-    pub watermark: Watermark,
 }
 
 impl Envelope<'_> {
@@ -62,8 +60,7 @@ impl Envelope<'_> {
 
     /// The attributes that every event has.
     pub(super) fn event<'e>(&'e self, index: usize, kind: &'static str, content: Content<'e>) -> Event<'e> {
-        let Self { producer, commit, watermark, .. } = self;
-        let stands = *watermark != Watermark::START && *watermark != Watermark::END;
+        let Self { producer, commit, .. } = self;
         Event {
             specversion: "1.0",
             id: format!("{}-{commit}-{index}", producer.incarnation),
@@ -75,7 +72,6 @@ impl Envelope<'_> {
             producer: &producer.name,
             commit: commit.to_string(),
             index,
-            watermark: stands.then(|| watermark.time().as_millis().to_string()),
             pane: None,
             content,
         }
@@ -83,6 +79,7 @@ impl Envelope<'_> {
 
     fn pane(&self, result: &PaneResult) -> Pane {
         Pane {
+            watermark: result.window.end.as_millis().to_string(),
             windowstart: result.window.start.as_millis().to_string(),
             windowend: result.window.end.as_millis().to_string(),
             paneindex: result.pane_index,
@@ -142,9 +139,8 @@ mod tests {
     }
 
     fn wrapped(output: &Output) -> tidemill_journal::Output {
-        let watermark = Watermark::at(EventTime::from_millis(1_357_038_000_001));
         let (producer, destinations) = (producer(), destinations());
-        let envelope = Envelope { producer: &producer, destinations: &destinations, commit: 12, watermark };
+        let envelope = Envelope { producer: &producer, destinations: &destinations, commit: 12 };
         envelope.wrap(3, output).expect("an output")
     }
 
@@ -177,6 +173,7 @@ mod tests {
             partition_key: "JFK".to_owned(),
             key_text: "JFK".to_owned(),
             event_time: EventTime::from_millis(1_357_000_000_000),
+            arrival: EventTime::from_millis(1_357_000_000_500),
             payload: payload.to_vec(),
         })
     }
@@ -210,7 +207,7 @@ mod tests {
             r#""source":"/tidemill/departures/flights/shardId-000000000003","type":"tidemill.result","#,
             r#""time":"2013-01-01T11:00:00.000Z","subject":"JFK","datacontenttype":"application/json","#,
             r#""producer":"departures/arn:aws:kinesis:us-east-1:123456789012:stream/flights/shardId-000000000003"#,
-            r#"/00000000000000ab","commit":"12","index":3,"watermark":"1357038000001","#,
+            r#"/00000000000000ab","commit":"12","index":3,"watermark":"1357038000000","#,
             r#""windowstart":"1357034400000","windowend":"1357038000000","paneindex":0,"panetiming":"on_time","#,
             r#""resultkey":"RESULTKEY","data":{"flights":2}}"#
         );
@@ -233,16 +230,6 @@ mod tests {
             assert_ne!(key(other), same);
         }
         assert_eq!(same, "8c255ef766a8876d77a45323852fce7b", "stores that go by it would take repeats for new results");
-    }
-
-    #[test]
-    fn the_watermark_is_left_out_before_the_first_record_and_after_the_end() {
-        let (producer, destinations) = (producer(), destinations());
-        for watermark in [Watermark::START, Watermark::END] {
-            let envelope = Envelope { producer: &producer, destinations: &destinations, commit: 1, watermark };
-            let output = envelope.wrap(0, &Output::Result(result("1"))).expect("an output");
-            assert_eq!(parsed(&output).get("watermark"), None);
-        }
     }
 
     #[test]
@@ -286,7 +273,7 @@ mod tests {
     #[test]
     fn late_records_that_are_only_counted_are_not_sent() {
         let (producer, counted) = (producer(), Destinations { late: None, ..destinations() });
-        let envelope = Envelope { producer: &producer, destinations: &counted, commit: 1, watermark: Watermark::START };
+        let envelope = Envelope { producer: &producer, destinations: &counted, commit: 1 };
         assert_eq!(envelope.wrap(0, &late(b"{}")), None);
     }
 
@@ -294,7 +281,7 @@ mod tests {
     fn plain_destinations_get_the_bare_content() {
         let to = Destination::plain;
         let (producer, plain) = (producer(), Destinations::new(to("results"), to("quarantine")).late_to(to("late")));
-        let envelope = Envelope { producer: &producer, destinations: &plain, commit: 1, watermark: Watermark::START };
+        let envelope = Envelope { producer: &producer, destinations: &plain, commit: 1 };
         let data = |output| envelope.wrap(0, &output).expect("an output").data;
         assert_eq!(data(Output::Result(result("[1]"))), "[1]");
         assert_eq!(data(late(b"raw\xff")), b"raw\xff".as_slice());
@@ -412,6 +399,7 @@ mod tests {
                 },
                 Output::Quarantined(entry) => match entry.origin {
                     Origin::Record { payload, .. } => prop_assert_eq!(carried(&event["data"], "payload"), Some(payload)),
+                    Origin::Result { value, .. } => prop_assert_eq!(carried(&event["data"], "result"), Some(value)),
                     Origin::Pane { state, .. } => prop_assert_eq!(carried(&event["data"], "state"), Some(state)),
                 },
             }

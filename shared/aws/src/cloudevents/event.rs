@@ -26,8 +26,6 @@ pub(super) struct Event<'a> {
     pub(super) producer: &'a str,
     pub(super) commit: String,
     pub(super) index: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) watermark: Option<String>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub(super) pane: Option<Pane>,
     #[serde(flatten)]
@@ -37,6 +35,9 @@ pub(super) struct Event<'a> {
 /// Which pane a result is of.
 #[derive(Serialize)]
 pub(super) struct Pane {
+    /// No result of this producer with an earlier end follows, but for late firings. Not the shard's watermark, which
+    /// has passed results that are still to be sent.
+    pub(super) watermark: String,
     pub(super) windowstart: String,
     pub(super) windowend: String,
     pub(super) paneindex: u32,

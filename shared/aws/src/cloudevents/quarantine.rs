@@ -55,7 +55,9 @@ impl Envelope<'_> {
         let data = self.quarantine_data(entry, extent);
         let (partition_key, time, subject) = match &entry.origin {
             Origin::Record { partition_key, arrival, .. } => (partition_key, *arrival, None),
-            Origin::Pane { key_text, window, .. } => (key_text, window.end, event::subject(key_text)),
+            Origin::Pane { key_text, window, .. } | Origin::Result { key_text, window, .. } => {
+                (key_text, window.end, event::subject(key_text))
+            }
         };
         if to.plain {
             return output(to, partition_key, data.get().as_bytes().to_vec());
@@ -84,6 +86,11 @@ impl Envelope<'_> {
                 let key = extent.text(key_text.into());
                 let place = Place::Pane { key, window_start: window.start, window_end: window.end };
                 (place, extent.content("state", state, None))
+            }
+            Origin::Result { key_text, window, value } => {
+                let key = extent.text(key_text.into());
+                let place = Place::Pane { key, window_start: window.start, window_end: window.end };
+                (place, extent.content("result", value, std::str::from_utf8(value).ok()))
             }
         };
         let message = extent.text(entry.reject.message.as_str().into());

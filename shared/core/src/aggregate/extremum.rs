@@ -16,21 +16,27 @@ use crate::{EventTime, Reject};
     note = "return an integer, a float, bool, String, EventTime, or implement `Rank`"
 )]
 pub trait Rank: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The type of value, in the operator's fingerprint. Choose it once.
+    const NAME: &'static str;
+
     /// The order of both.
     fn rank(&self, other: &Self) -> Ordering;
 }
 
 macro_rules! ranks {
-    ($compare:ident: $($type:ty),*) => {$(
+    ($compare:ident: $($type:ident $name:literal),*) => {$(
         impl Rank for $type {
+            const NAME: &'static str = $name;
+
             fn rank(&self, other: &Self) -> Ordering {
                 self.$compare(other)
             }
         }
     )*};
 }
-ranks!(cmp: bool, u8, u16, u32, u64, i8, i16, i32, i64, String, EventTime);
-ranks!(total_cmp: f32, f64);
+ranks!(cmp: bool "bool", u8 "u8", u16 "u16", u32 "u32", u64 "u64", i8 "i8", i16 "i16", i32 "i32", i64 "i64");
+ranks!(cmp: String "string", EventTime "time");
+ranks!(total_cmp: f32 "f32", f64 "f64");
 
 macro_rules! extremum {
     ($(#[$doc:meta])* $name:ident, $label:literal, $wanted:pat) => {
@@ -67,7 +73,7 @@ macro_rules! extremum {
             }
 
             fn schema(&self) -> Cow<'static, str> {
-                Cow::Owned(format!("{} {}", $label, std::any::type_name::<N>()))
+                Cow::Owned(format!("{} {}", $label, N::NAME))
             }
         }
 

@@ -41,10 +41,9 @@ pub trait Aggregate: Send + Sync + 'static {
     /// The result of a state that holds at least one record.
     fn finish(&self, state: &Self::State) -> Self::Output;
 
-    /// The shape of the state, in the operator's fingerprint: a journal with another one is refused.
-    fn schema(&self) -> Cow<'static, str> {
-        Cow::Borrowed(std::any::type_name::<Self::State>())
-    }
+    /// What the state is, in the operator's fingerprint: a journal with another one is refused. Choose the text once;
+    /// change it when old states no longer decode or mean something else.
+    fn schema(&self) -> Cow<'static, str>;
 }
 
 /// How an event enters.

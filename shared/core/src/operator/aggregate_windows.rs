@@ -57,7 +57,7 @@ where
     fn result(&self, id: &CellId, cell: &Cell<A::State>) -> Result<Option<PaneResult>, Reject> {
         let key: K = id.key.key().map_err(|Corrupt(e)| Reject::new(Reason::OutputRefused, e))?;
         let pane = Pane { key: key.clone(), window: id.window(), timing: Timing::OnTime, index: 0 };
-        let value = guard("making the result", || (self.emit)(pane, self.aggregate.finish(&cell.accumulator)))?;
+        let value = (self.emit)(pane, self.aggregate.finish(&cell.accumulator))?;
         Ok(value.map(|value| PaneResult {
             key: id.key.clone(),
             key_text: key.text(),
@@ -71,8 +71,9 @@ where
 
     /// No record is to blame: the pane itself goes to the quarantine, with its state.
     fn refuse(&self, id: &CellId, cell: &Cell<A::State>, reject: Reject) -> Quarantined {
-        let key_text = id.key.key::<K>().map_or_else(|_| format!("{:02x?}", id.key.as_slice()), |key| key.text());
-        let state = codec::encode(&cell.accumulator).unwrap_or_default();
+        let text = || id.key.key::<K>().map(|key| key.text()).map_err(|Corrupt(e)| Reject::new(Reason::Failed, e));
+        let key_text = guard("the key's text", text).unwrap_or_else(|_| format!("{:02x?}", id.key.as_slice()));
+        let state = guard("encoding the state", || codec::encode(&cell.accumulator)).unwrap_or_default();
         Quarantined { reject, origin: Origin::Pane { key_text, window: id.window(), state } }
     }
 }
@@ -102,7 +103,7 @@ where
             let id = CellId::of_window(key.clone(), window);
             let mut accumulator =
                 cells.get(&id).map_or_else(|| self.aggregate.empty(), |cell| cell.accumulator.clone());
-            guard("the aggregate", || self.aggregate.add(&mut accumulator, &event.event))?;
+            self.aggregate.add(&mut accumulator, &event.event)?;
             staged.push((id, Cell { accumulator }));
         }
         let applied = if staged.is_empty() { Applied::Late } else { Applied::Kept };
@@ -111,7 +112,7 @@ where
     }
 
     fn fire(&self, id: &CellId, cell: &Cell<A::State>) -> Option<Output> {
-        match self.result(id, cell) {
+        match guard("making the result", || self.result(id, cell)) {
             Ok(result) => result.map(Output::Result),
             Err(reject) => Some(Output::Quarantined(self.refuse(id, cell, reject))),
         }
@@ -121,7 +122,7 @@ where
         BTreeMap::from([
             ("operator".to_owned(), "aggregate windows".to_owned()),
             ("window".to_owned(), self.window.describe()),
-            ("key".to_owned(), std::any::type_name::<K>().to_owned()),
+            ("key".to_owned(), K::name()),
             ("aggregate".to_owned(), self.aggregate.schema().into_owned()),
         ])
     }

@@ -7,8 +7,9 @@ pub use tumbling::Tumbling;
 use crate::aggregate::Aggregate;
 use crate::{EventTime, Span};
 
-/// Assigns records to windows by their event time.
-pub trait Window: Send + Sync + 'static {
+/// Assigns records to windows by their event time. The windows of this crate alone: what the step needs of one is not
+/// settled.
+pub trait Window: sealed::Sealed + Send + Sync + 'static {
     /// The windows that an event at `time` (in the years 1 to 9999) belongs to, in order of their end.
     fn assign(&self, time: EventTime) -> impl Iterator<Item = Span>;
 
@@ -17,6 +18,11 @@ pub trait Window: Send + Sync + 'static {
 
     /// The window in the operator's fingerprint. Stored state depends on it.
     fn describe(&self) -> String;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Tumbling {}
 }
 
 /// Which aggregates a window accepts: where windows merge or share slices, the aggregate must be

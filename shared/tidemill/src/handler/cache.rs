@@ -9,8 +9,8 @@ use crate::Error;
 
 /// Shards at rest, up to so many bytes of state.
 ///
-/// A shard at work is taken out, and put back only when its work succeeded: after an error, a panic or a dropped future
-/// the next invocation reads the journal instead.
+/// A shard at work is taken out, and put back only while view and state are exact: after a panic, a dropped future or a
+/// catch-up that failed the next invocation reads the journal instead.
 pub(super) struct Cache {
     bytes: usize,
     /// Counts uses: the clock of the least recent one.

@@ -102,10 +102,13 @@ impl<S: Store, K: Sink> Handler<S, K> {
         // An error is no crash: this process lives to tell.
         let cleared = open.suspicion.clear(&self.store, &journal, &open.view).await;
         self.survived.insert(journal.clone(), open.breaker);
+        // A failed flush or put leaves the view what it was; what the step touched goes.
+        open.state.discard();
+        if open.is_exact {
+            self.shards.put(journal, open);
+        }
         let done = result?;
-        cleared?;
-        self.shards.put(journal, open);
-        Ok(done)
+        cleared.map(|()| done)
     }
 
     /// The shard as it was left, or read from its journal.
@@ -117,11 +120,12 @@ impl<S: Store, K: Sink> Handler<S, K> {
                 false => Suspicion::raise(&self.store, journal, &view).await?,
             };
             let breaker = self.survived.get(journal).copied().unwrap_or_default();
-            return Ok(OpenShard { view, state, is_current: true, suspicion, breaker });
+            return Ok(OpenShard { view, state, is_exact: true, is_current: true, suspicion, breaker });
         };
         open.is_current = open.view.is_wary();
         if open.is_current && open.follow(&self.store, journal).await? == CaughtUp::Lost {
             (open.view, open.state) = self.load(journal).await?;
+            open.view.meet_others();
         }
         Ok(open)
     }
@@ -144,7 +148,10 @@ impl<S: Store, K: Sink> Handler<S, K> {
     /// was begun anew: load it.
     async fn renew(&self, journal: &JournalId, open: &mut OpenShard) -> Result<(), Error> {
         if open.follow(&self.store, journal).await? != CaughtUp::Advanced {
+            open.is_exact = false;
             (open.view, open.state) = self.load(journal).await?;
+            open.is_exact = true;
+            open.view.meet_others();
         }
         open.is_current = true;
         Ok(())
@@ -185,7 +192,8 @@ impl<S: Store, K: Sink> Handler<S, K> {
                     open.breaker.count(&step);
                     open.suspicion.move_on(&self.store, journal, &open.view).await?;
                     done.add(&step);
-                    (caps, may_spill) = (open.suspicion.caps(self.limits.caps), false);
+                    // What had to be made smaller grows again step by step: the next record may be as large.
+                    (caps, may_spill) = (caps.doubled(open.suspicion.caps(self.limits.caps)), false);
                 }
                 Committed::Conflict => {
                     done.conflicts += 1;

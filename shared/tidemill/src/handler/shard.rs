@@ -11,6 +11,8 @@ use crate::Error;
 pub(super) struct OpenShard {
     pub(super) view: View,
     pub(super) state: Box<dyn Shard>,
+    /// Whether view and state are the exact prefix: all the time but while a catch-up is under way.
+    pub(super) is_exact: bool,
     /// Whether the view reflects every commit acknowledged before this invocation.
     pub(super) is_current: bool,
     pub(super) suspicion: Suspicion,
@@ -21,6 +23,10 @@ impl OpenShard {
     /// Takes in what others committed.
     pub(super) async fn follow<S: Store>(&mut self, store: &S, journal: &JournalId) -> Result<CaughtUp, Error> {
         self.state.discard();
-        Ok(catch_up(store, journal, &mut self.view, self.state.as_mut()).await?)
+        // View and state move together or are lost together.
+        self.is_exact = false;
+        let caught_up = catch_up(store, journal, &mut self.view, self.state.as_mut()).await?;
+        self.is_exact = true;
+        Ok(caught_up)
     }
 }

@@ -7,6 +7,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::replay::{Expect, Options};
 
+use super::serve::ServeArguments;
+use super::state::StateArguments;
+
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
     .usage(AnsiColor::Green.on_default().bold())
@@ -17,6 +20,8 @@ const EXAMPLES: &str = "\
 Examples:
   cargo tidemill replay                  replay `departures` and compare its results
   cargo tidemill replay --kill 10        the same, killing the function ten times
+  cargo tidemill replay --keep --no-drain && cargo tidemill state departures --key JFK
+  cargo tidemill serve                   streams and tables for cargo lambda, the AWS CLI, any SDK
   cargo tidemill list                    what else there is to replay
   cargo tidemill replay --help           all that a replay can do
 
@@ -61,6 +66,10 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Replay a scenario through its function and compare the results
     Replay(Box<ReplayArguments>),
+    /// Bring the template's streams and tables up for `cargo lambda`, the AWS CLI and any SDK
+    Serve(ServeArguments),
+    /// Look at the state of pipelines: shards, a key's open windows, a commit
+    State(Box<StateArguments>),
     /// List the scenarios: the folders in events/ beside the template
     #[command(after_help = LIST_EXAMPLES)]
     List,
@@ -126,6 +135,10 @@ pub(super) struct ReplayArguments {
     #[arg(long, value_name = "S", default_value_t = 1, help_heading = "Delivery")]
     seed: u64,
 
+    /// Keep the run's tables and sinks in .tidemill/runs/<scenario>/, for `cargo tidemill state`
+    #[arg(long, help_heading = "Results")]
+    keep: bool,
+
     /// Build the function with the release profile
     #[arg(long, help_heading = "Delivery")]
     release: bool,
@@ -150,6 +163,7 @@ impl ReplayArguments {
             seed: self.seed,
             release: self.release,
             drain: !self.no_drain,
+            keep: self.keep,
         }
     }
 }

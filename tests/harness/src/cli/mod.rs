@@ -2,15 +2,19 @@
 //!
 //! The product goes to the standard output, everything else to the standard error. Exit codes: 0
 //! done, and as expected where something is; 1 the results differ; 2 it could not run; 130
-//! interrupted.
+//! interrupted. `serve` is meant to be interrupted: that is its 0.
 
 mod arguments;
 mod list;
 mod outputs;
+mod serve;
+mod state;
 mod style;
 mod summary;
+mod table;
 mod terminal;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -40,18 +44,25 @@ pub fn main() -> ExitCode {
         Err(source) => return failed(&Error::system("start", source)),
     };
     // Leaving this block drops all that still runs, function processes included.
-    runtime.block_on(async {
-        let work = async {
-            match command {
-                Command::List => list::run(arguments.template.as_deref()),
-                Command::Replay(replay) => run(replay.options(arguments.template), &replay).await,
-            }
-        };
-        tokio::select! {
-            done = work => done.unwrap_or_else(|error| failed(&error)),
-            _ = tokio::signal::ctrl_c() => ExitCode::from(INTERRUPTED),
-        }
-    })
+    let done = runtime.block_on(perform(command, arguments.template));
+    done.unwrap_or_else(|error| failed(&error))
+}
+
+async fn perform(command: Command, template: Option<PathBuf>) -> Result<ExitCode, Error> {
+    match command {
+        Command::List => list::run(template.as_deref()),
+        Command::Replay(replay) => unless_interrupted(run(replay.options(template), &replay)).await,
+        Command::State(state) => unless_interrupted(state::run(*state, template)).await,
+        // Being interrupted is how it ends, and it has data to keep then.
+        Command::Serve(serve) => serve::run(serve, template).await,
+    }
+}
+
+async fn unless_interrupted(work: impl Future<Output = Result<ExitCode, Error>>) -> Result<ExitCode, Error> {
+    tokio::select! {
+        done = work => done,
+        _ = tokio::signal::ctrl_c() => Ok(ExitCode::from(INTERRUPTED)),
+    }
 }
 
 async fn run(options: Options, arguments: &ReplayArguments) -> Result<ExitCode, Error> {

@@ -87,7 +87,7 @@ fn write_lines(path: &Path, lines: &[String]) -> Result<(), Error> {
 }
 
 /// A reader that has seen enough, `head` say, is no error.
-fn unless_closed(written: io::Result<()>) -> io::Result<()> {
+pub(super) fn unless_closed(written: io::Result<()>) -> io::Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other,

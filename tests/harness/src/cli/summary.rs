@@ -3,12 +3,13 @@
 use std::fmt::Write;
 
 use crate::environment::KillKind;
+use crate::findings::shown;
 use crate::replay::{Compared, Difference, Report, Verdict};
 
 use super::style::Style;
 
 /// Width of the summary. Lines of results may be cut to it.
-const WIDTH: usize = 80;
+pub(super) const WIDTH: usize = 80;
 const LABEL: usize = 14;
 
 /// The summary, line by line.
@@ -52,6 +53,9 @@ fn rows(report: &Report) -> Vec<(&'static str, String)> {
         rows.push(("function CPU", function_cpu(cpu, report.records)));
     }
     rows.push(("time", seconds(report.wall_ms)));
+    if let Some(kept) = &report.kept {
+        rows.push(("kept", shown(kept).display().to_string()));
+    }
     rows
 }
 
@@ -143,6 +147,7 @@ fn next(report: &Report) -> String {
     let scenario = &report.scenario;
     match &report.verdict {
         Verdict::Differs(_) => format!("cargo tidemill replay {scenario} --output results.jsonl"),
+        _ if report.kept.is_some() => String::from("cargo tidemill state"),
         _ if report.kills == 0 => format!("cargo tidemill replay {scenario} --kill 10"),
         _ => format!("cargo tidemill replay {scenario} --batch-size 1"),
     }
@@ -163,7 +168,7 @@ fn with(count: u64, what: &str) -> String {
     }
 }
 
-fn many(count: u64, one: &str, more: &str) -> String {
+pub(super) fn many(count: u64, one: &str, more: &str) -> String {
     format!("{} {}", grouped(count), if count == 1 { one } else { more })
 }
 
@@ -235,6 +240,7 @@ mod tests {
             ]),
             function_cpu_ms: Some(1_312),
             wall_ms: 2_345,
+            kept: Some("/p/.tidemill/runs/departures".into()),
             verdict,
             differences: None,
             compared: vec![compared(1_744, "results", "expected.jsonl"), compared(60, "late", "expected-late.jsonl")],

@@ -19,14 +19,14 @@ pub struct Call {
 }
 
 const TARGET: &str = "x-amz-target";
-const DYNAMODB: &str = "DynamoDB_20120810";
 
 impl Call {
     /// Reads a request from its target header and its body.
     pub(crate) fn read(headers: &HeaderMap, body: &[u8]) -> Self {
         let target = headers.get(TARGET).and_then(|target| target.to_str().ok());
         let (service, operation) = target.and_then(|target| target.split_once('.')).unwrap_or_default();
-        let service = if service == DYNAMODB { Service::DynamoDb } else { Service::Kinesis };
+        // DynamoDB_20120810 and DynamoDBStreams_20120810; Kinesis_20131202.
+        let service = if service.starts_with("DynamoDB") { Service::DynamoDb } else { Service::Kinesis };
         Self {
             service,
             operation: operation.to_owned(),

@@ -1,12 +1,14 @@
 //! DynamoDB, emulated in process and served on loopback.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use dynoxide::Database;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::error::Error;
+use crate::findings::shown;
 use crate::template::Table;
 
 /// The emulated tables, served until this is dropped.
@@ -17,9 +19,26 @@ pub struct DynamoDb {
 }
 
 impl DynamoDb {
-    /// An empty account.
+    /// An empty account, in memory.
     pub async fn start() -> Result<Self, Error> {
+        Self::serving(Database::memory().map_err(|error| refused("start", &error))?).await
+    }
+
+    /// The account whose tables lie in a file. It is made if it is not there.
+    pub async fn open(file: &Path) -> Result<Self, Error> {
+        let what = format!("open {}", shown(file).display());
+        Self::serving(Database::new(text(file, &what)?).map_err(|error| refused(&what, &error))?).await
+    }
+
+    /// A copy in memory of the tables in a file, which may be in use and stays as it is.
+    pub async fn copy_of(file: &Path) -> Result<Self, Error> {
+        let what = format!("read {}", shown(file).display());
         let database = Database::memory().map_err(|error| refused("start", &error))?;
+        database.restore_from(text(file, &what)?).map_err(|error| refused(&what, &error))?;
+        Self::serving(database).await
+    }
+
+    async fn serving(database: Database) -> Result<Self, Error> {
         let (listener, address) = super::listen().await?;
         let mut server = JoinSet::new();
         server.spawn(serve(listener, database.clone()));
@@ -29,6 +48,18 @@ impl DynamoDb {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Writes all tables to a file that is not there yet.
+    pub fn save(&self, file: &Path) -> Result<(), Error> {
+        let what = format!("write {}", shown(file).display());
+        self.database.vacuum_into(text(file, &what)?).map_err(|error| refused(&what, &error))
+    }
+
+    /// Whether there is a table of that name.
+    pub fn has_table(&self, name: &str) -> Result<bool, Error> {
+        let found = self.database.get_table_metadata(name);
+        found.map(|table| table.is_some()).map_err(|error| refused("look for a table", &error))
     }
 
     /// Creates a table.
@@ -46,4 +77,9 @@ async fn serve(listener: TcpListener, database: Database) {
 
 fn refused(what: &str, why: &dyn std::fmt::Display) -> Error {
     Error::Emulator { service: "DynamoDB", what: what.to_owned(), why: why.to_string() }
+}
+
+/// SQLite names its files by text.
+fn text<'a>(file: &'a Path, what: &str) -> Result<&'a str, Error> {
+    file.to_str().ok_or_else(|| refused(what, &"the path is no UTF-8 text"))
 }

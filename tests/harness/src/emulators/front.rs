@@ -1,7 +1,7 @@
-//! The door between one environment and the emulated account.
+//! The door between a client and the emulated account: both services at one address.
 //!
-//! Every request of the environment's process passes here, is counted, and may be the one that
-//! the process does not survive.
+//! A replay has one for each environment: every request of its process passes here, is counted, and
+//! may be the one that the process does not survive.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 
@@ -40,8 +41,20 @@ struct Door {
 }
 
 impl Front {
-    /// Opens a front before `emulators`.
+    /// Opens a front before `emulators`, on a port of the system's choice.
     pub async fn open(emulators: &Emulators, meter: Arc<Meter>, switch: Arc<KillSwitch>) -> Result<Self, Error> {
+        let (listener, address) = listen().await?;
+        Ok(Self::on(listener, address, emulators, meter, switch))
+    }
+
+    /// Opens a front before `emulators` where a listener listens.
+    pub fn on(
+        listener: TcpListener,
+        address: SocketAddr,
+        emulators: &Emulators,
+        meter: Arc<Meter>,
+        switch: Arc<KillSwitch>,
+    ) -> Self {
         let door = Door {
             kinesis: emulators.kinesis.router(),
             dynamodb: emulators.dynamodb.address(),
@@ -49,14 +62,13 @@ impl Front {
             meter,
             switch,
         };
-        let (listener, address) = listen().await?;
         let router = Router::new().fallback(pass).with_state(door);
         let mut server = JoinSet::new();
         server.spawn(async move {
             // Accepting on loopback fails only with the process itself.
             let _ = axum::serve(listener, router).await;
         });
-        Ok(Self { address, _server: server })
+        Self { address, _server: server }
     }
 
     /// Where it listens.

@@ -24,7 +24,7 @@ const ITERATOR_SECONDS: u64 = 7 * 24 * 3_600;
 /// The emulated streams. Clones are the same streams.
 #[derive(Clone)]
 pub struct Kinesis {
-    store: Store,
+    pub(super) store: Store,
 }
 
 /// A record as GetRecords gives it.
@@ -91,6 +91,19 @@ impl Kinesis {
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
+    }
+
+    /// Whether there is a stream of that name.
+    pub async fn has_stream(&self, name: &str) -> bool {
+        self.store.contains_stream(name).await
+    }
+
+    /// How many shards of a stream take records.
+    pub async fn open_shards(&self, stream: &str) -> Result<usize, Error> {
+        let request = json!({"StreamName": stream});
+        let summary = self.call(Operation::DescribeStreamSummary, request).await?;
+        let open = summary["StreamDescriptionSummary"]["OpenShardCount"].as_u64();
+        Ok(open.and_then(|open| usize::try_from(open).ok()).unwrap_or(0))
     }
 
     /// Puts records in order, and says what each shard of the stream got.

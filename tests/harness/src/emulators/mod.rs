@@ -8,7 +8,9 @@ mod dynamodb;
 mod front;
 mod kinesis;
 mod meter;
+mod snapshot;
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use tokio::net::TcpListener;
@@ -52,8 +54,16 @@ impl Emulators {
 
 /// A loopback port of the system's choice.
 pub(crate) async fn listen() -> Result<(TcpListener, SocketAddr), Error> {
-    let failed = |source| Error::system("listen on loopback", source);
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed)?;
+    listen_on(0).await
+}
+
+/// A loopback port; 0 is one of the system's choice.
+pub(crate) async fn listen_on(port: u16) -> Result<(TcpListener, SocketAddr), Error> {
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::AddrInUse => Error::PortInUse(port),
+        _ => Error::system(format!("listen on port {port} of loopback"), source),
+    };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     Ok((listener, address))
 }

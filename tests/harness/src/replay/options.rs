@@ -29,6 +29,8 @@ pub struct Options {
     pub release: bool,
     /// Ends the input behind the last record, so that all windows close.
     pub drain: bool,
+    /// Keeps the run's tables and sinks, for [`state`](crate::state) to look at.
+    pub keep: bool,
 }
 
 /// What results are compared with.
@@ -58,6 +60,7 @@ impl Options {
             seed: 1,
             release: false,
             drain: true,
+            keep: false,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a replay found.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -48,6 +49,9 @@ pub struct Report {
     pub function_cpu_ms: Option<u64>,
     /// Time from the first invocation to the last result read.
     pub wall_ms: u64,
+    /// The folder that the run is kept in, if it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept: Option<PathBuf>,
     /// How it compares with what was expected.
     pub verdict: Verdict,
     /// Where it differs.

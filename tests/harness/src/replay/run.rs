@@ -25,16 +25,23 @@ impl Prepared {
         progress.phase("replaying");
         let started = Instant::now();
         let mapping = self.mapping(executable, emulators, &shards, &progress);
-        mapping.run(&shards, &progress).await?;
+        let ran = mapping.run(&shards, &progress).await;
         let cpu = mapping.pool.end().await;
-        let kinesis = &mapping.pool.deployment().emulators.kinesis;
-        let collected = Collected::read(kinesis, &self.function.roles).await?;
+        let emulators = &mapping.pool.deployment().emulators;
+        let collected = match ran {
+            Ok(()) => Collected::read(&emulators.kinesis, &self.function.roles).await,
+            Err(error) => Err(error),
+        };
+        let wall = started.elapsed();
+        // What a run that failed left is worth a look too.
+        let kept = if self.options.keep { Some(self.keep(emulators).await?) } else { None };
         let outstanding = mapping.pool.plan(|plan| plan.outstanding());
         if outstanding > 0 {
             let planned = self.options.kills;
             progress.warn(&format!("{outstanding} of {planned} kills found no moment to happen"));
         }
-        Ok(self.report(&mapping, collected, cpu, started.elapsed()))
+        let report = self.report(&mapping, collected?, cpu, wall);
+        Ok(Report { kept: kept.map(|kept| kept.folder), ..report })
     }
 
     async fn build(&self, progress: &dyn Progress) -> Result<PathBuf, Error> {
@@ -111,6 +118,7 @@ impl Prepared {
             requests: usage.requests,
             function_cpu_ms: cpu.map(millis),
             wall_ms: millis(wall),
+            kept: None,
             verdict,
             differences,
             compared: self.expectation.compared(),

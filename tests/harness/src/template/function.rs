@@ -43,7 +43,40 @@ pub struct Roles {
 
 const STREAM_PREFIX: &str = "TIDEMILL_STREAM_";
 const QUARANTINE: &str = "TIDEMILL_QUARANTINE";
-const JOURNAL: &str = "TIDEMILL_JOURNAL_TABLE";
+const JOURNAL: &str = tidemill_aws::TABLE_VARIABLE;
+
+/// What a function is given, whatever feeds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// Its logical id.
+    pub id: String,
+    /// The Cargo binary that it is, if the template says so.
+    pub binary: Option<String>,
+    /// `Environment.Variables`, the globals' included.
+    pub variables: BTreeMap<String, String>,
+}
+
+impl Given {
+    /// What each function of a template is given.
+    pub(super) fn read(template: &Template, findings: &mut Findings) -> Vec<Self> {
+        let mut reader = Reader { path: &template.path, resolver: &template.resolver, findings };
+        let functions = template.resources().filter(|(_, _, kind)| *kind == FUNCTION);
+        let given = functions.map(|(id, node, _)| Self {
+            id: id.to_owned(),
+            binary: node.at(&["Metadata", "BuildProperties", "Binary"]).and_then(Node::text).map(str::to_owned),
+            variables: variables(template, node, &mut reader)
+                .into_iter()
+                .map(|(name, set)| (name, set.value))
+                .collect(),
+        });
+        given.collect()
+    }
+
+    /// The table of its journals.
+    pub fn journal_table(&self) -> Option<&str> {
+        self.variables.get(JOURNAL).map(String::as_str)
+    }
+}
 
 /// Lambda's own defaults.
 const DEFAULT_MEMORY: u32 = 128;
@@ -222,6 +255,26 @@ Resources:
         let (function, messages) = with_variables("QUEUE: !Ref Queue");
         assert_eq!(messages, ["t.yaml:18: QUEUE is `Queue` here: AWS::SQS::Queue is not emulated"]);
         assert_eq!(function.unwrap().variables["QUEUE"], "Queue");
+    }
+
+    #[test]
+    fn what_functions_are_given_is_read_whatever_feeds_them() {
+        let text = "
+Globals: {Function: {Environment: {Variables: {LEVEL: 1}}}}
+Resources:
+  Journal: {Type: AWS::Serverless::SimpleTable}
+  F: {Type: AWS::Serverless::Function, Metadata: {BuildProperties: {Binary: f-bin}}}
+  G:
+    Type: AWS::Serverless::Function
+    Properties: {Environment: {Variables: {TIDEMILL_JOURNAL_TABLE: !Ref Journal}}}
+";
+        let mut findings = Findings::default();
+        let template = Template::parse(std::path::Path::new("t.yaml"), text, &mut findings).unwrap();
+        let given = template.given(&mut findings);
+        assert!(findings.into_warnings().unwrap().is_empty());
+        assert_eq!(given.iter().map(|given| given.id.as_str()).collect::<Vec<_>>(), ["F", "G"]);
+        assert_eq!((given[0].binary.as_deref(), given[0].journal_table()), (Some("f-bin"), None));
+        assert_eq!((given[1].variables["LEVEL"].as_str(), given[1].journal_table()), ("1", Some("Journal")));
     }
 
     #[test]

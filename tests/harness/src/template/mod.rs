@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use event_source::EventSource;
-pub use function::{Function, Roles};
+pub use function::{Function, Given, Roles};
 pub use storage::{Stream, Table};
 
 use crate::error::Error;
@@ -97,6 +97,11 @@ impl Template {
     /// Reads the function with the logical id `id`.
     pub fn function(&self, id: &str, findings: &mut Findings) -> Option<Function> {
         Function::read(self, id, findings)
+    }
+
+    /// What each function is given.
+    pub fn given(&self, findings: &mut Findings) -> Vec<Given> {
+        Given::read(self, findings)
     }
 
     /// Whether there is a resource with the logical id `id`.

@@ -1,0 +1,132 @@
+//! State as JSON, in full.
+
+use serde_json::{Value as Json, json};
+use tidemill_core::{EventTime, Position, Progress, Span, Watermark};
+use tidemill_journal::{JournalId, Output};
+
+use crate::state::{Cell, Commit, KeyState, ShardState, cbor};
+
+/// Shards, with all their keys if asked for.
+pub(super) fn shards(shards: &[ShardState], with_keys: bool) -> String {
+    let all: Vec<Json> = shards
+        .iter()
+        .map(|shard| {
+            let mut json = head(shard);
+            if with_keys {
+                json["keys"] = shard.keys().map(|state| key(&state)).collect();
+            }
+            json
+        })
+        .collect();
+    line(&json!({ "shards": all }))
+}
+
+/// Keys, each with where its shard stands.
+pub(super) fn keys(found: &[(&ShardState, KeyState)]) -> String {
+    let all: Vec<Json> = found
+        .iter()
+        .map(|(shard, state)| {
+            let mut json = key(state);
+            json["shard"] = head(shard);
+            json
+        })
+        .collect();
+    line(&json!({ "keys": all }))
+}
+
+/// A commit's record.
+pub(super) fn commit(commit: &Commit) -> String {
+    let record = &commit.record;
+    let changes: Vec<Json> = commit
+        .changes()
+        .map(|(key, cell)| {
+            let mut json = self::cell(&cell);
+            json["key"] = key;
+            json
+        })
+        .collect();
+    line(&json!({
+        "journal": journal(&commit.journal),
+        "commit": record.number,
+        "kind": record.kind,
+        "incarnation": record.incarnation.to_string(),
+        "ring": record.ring.slots(),
+        "position": record.position.as_ref().map(position),
+        "progress": progress(&record.progress),
+        "gap": record.gap.as_ref().map(position),
+        "tick": record.tick.map(time),
+        "oldest": record.oldest,
+        "parts": record.parts,
+        "spills": record.spills,
+        "changes": changes,
+        "outputs": record.outputs.iter().map(output).collect::<Vec<_>>(),
+    }))
+}
+
+fn line(json: &Json) -> String {
+    format!("{json}\n")
+}
+
+fn head(shard: &ShardState) -> Json {
+    let view = &shard.view;
+    json!({
+        "journal": journal(&shard.journal),
+        "commit": view.number(),
+        "kind": view.kind(),
+        "incarnation": view.incarnation().to_string(),
+        "position": view.position().map(position),
+        "progress": progress(view.progress()),
+        "open_cells": shard.open_cells(),
+        "open_keys": shard.open_keys(),
+        "bytes": shard.bytes(),
+        "parts": view.parts().collect::<Vec<_>>(),
+    })
+}
+
+fn key(state: &KeyState) -> Json {
+    json!({ "key": state.key, "cells": state.cells.iter().map(cell).collect::<Vec<_>>() })
+}
+
+fn cell(cell: &Cell) -> Json {
+    let slot = match cell.window {
+        Some(Span { start, end }) => json!({ "window_start": time(start), "window_end": time(end) }),
+        None => json!({ "slot": cell.slot }),
+    };
+    let mut json = slot;
+    json["value"] = cell.value.clone().unwrap_or(Json::Null);
+    json["removed"] = cell.value.is_none().into();
+    json
+}
+
+fn journal(journal: &JournalId) -> Json {
+    json!({ "pipeline": journal.pipeline, "stream": journal.stream, "shard": journal.shard })
+}
+
+fn position(position: &Position) -> Json {
+    json!({ "sequence_number": position.sequence.as_str(), "sub_sequence_number": position.sub_sequence })
+}
+
+/// The watermark is `null` before the first record, and `end` after the end of input.
+fn progress(progress: &Progress) -> Json {
+    let watermark = match progress.watermark {
+        Watermark::START => Json::Null,
+        Watermark::END => Json::from("end"),
+        watermark => time(watermark.time()),
+    };
+    json!({
+        "watermark": watermark,
+        "highest_event_time": progress.highest.map(time),
+        "arrival": progress.arrival.map(time),
+        "floors": progress.floors,
+    })
+}
+
+fn time(time: EventTime) -> Json {
+    time.to_string().into()
+}
+
+/// An output with its data as JSON, or in base64 if it is none.
+pub(super) fn output(output: &Output) -> Json {
+    let data = serde_json::from_slice(&output.data).unwrap_or_else(|_| json!({ "base64": cbor::base64(&output.data) }));
+    json!({ "sink": output.sink, "partition_key": output.partition_key, "data": data })
+}

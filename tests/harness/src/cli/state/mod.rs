@@ -1,0 +1,215 @@
+//! `cargo tidemill state`.
+
+mod json;
+mod text;
+
+use std::io::{Write, stdout};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use tidemill_journal::{JournalId, Kind};
+
+use crate::error::Error;
+use crate::findings::listed;
+use crate::state::{Commit, KeyState, Opened, Options, ShardState, Source, key};
+
+use super::outputs::unless_closed;
+use super::style::Style;
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo tidemill replay --keep --no-drain       keep a run with its windows open
+  cargo tidemill state                          its pipelines and shards
+  cargo tidemill state departures               the keys that have open windows
+  cargo tidemill state departures --key JFK     one key's open windows
+  cargo tidemill state departures --commit 7    what commit 7 changed and sent
+  cargo tidemill state --endpoint-url http://127.0.0.1:4600
+  cargo tidemill state --aws --table STACK-Journal-1ABC departures --key JFK
+
+A tuple is written as JSON, '[\"JFK\",\"LAX\"]', or as results name it, JFK/LAX.
+Nothing is ever written. Listing journals reads the whole table (on AWS: one read
+unit per 4 KB); a shard is read from its journal's oldest needed record on.";
+
+/// Options of `state`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct StateArguments {
+    /// The pipeline; all of them if left out
+    pipeline: Option<String>,
+
+    /// One shard: its id, or its number
+    #[arg(long, value_name = "S")]
+    shard: Option<String>,
+
+    /// Show the open windows of a key
+    #[arg(long, value_name = "K", requires = "pipeline", conflicts_with = "commit")]
+    key: Option<String>,
+
+    /// Show a commit's record, if the ring still holds it
+    #[arg(long, value_name = "N", requires = "pipeline")]
+    commit: Option<u64>,
+
+    /// Look at the kept run of this scenario [default: what was kept last]
+    #[arg(long, value_name = "SCENARIO", group = "source", help_heading = "Where to look")]
+    run: Option<String>,
+
+    /// Look at what `cargo tidemill serve` works on
+    #[arg(long, group = "source", help_heading = "Where to look")]
+    served: bool,
+
+    /// Look at what answers at this URL
+    #[arg(long, value_name = "URL", group = "source", help_heading = "Where to look")]
+    endpoint_url: Option<String>,
+
+    /// Look at AWS: account, region and credentials as in the environment
+    #[arg(long, group = "source", help_heading = "Where to look")]
+    aws: bool,
+
+    /// The table [default: what TIDEMILL_JOURNAL_TABLE, the kept run or the template says]
+    #[arg(long, value_name = "NAME", help_heading = "Where to look")]
+    table: Option<String>,
+
+    /// Print one JSON object, with everything in full
+    #[arg(long)]
+    json: bool,
+}
+
+/// Shows what is asked for.
+pub(super) async fn run(arguments: StateArguments, template: Option<PathBuf>) -> Result<ExitCode, Error> {
+    let opened = Opened::open(&arguments.options(template)).await?;
+    let journals = arguments.chosen(opened.journals().await?)?;
+    let style = Style::of_stdout();
+    if !arguments.json {
+        let from = format!("table {} in {}", opened.table, opened.from);
+        eprintln!("{}", Style::of_stderr().dim(&super::table::cut(&from)));
+    }
+    if let Some(number) = arguments.commit {
+        let commit = Commit::read(&opened.store, single(&journals)?, number).await?;
+        return print(&if arguments.json { json::commit(&commit) } else { text::commit(&commit, style) });
+    }
+    let (shards, failures) = read(&opened, &journals).await;
+    if let Some(written) = &arguments.key {
+        let found = found(&shards, written);
+        if found.is_empty() {
+            return Err(failures.into_iter().next().unwrap_or_else(|| no_key(&shards, written)));
+        }
+        return print(&if arguments.json { json::keys(&found) } else { text::keys(&found, style) });
+    }
+    let keys = arguments.pipeline.is_some();
+    print(&if arguments.json { json::shards(&shards, keys) } else { text::shards(&shards, keys, style) })?;
+    match failures.into_iter().next() {
+        Some(failure) => Err(failure),
+        None => Ok(ExitCode::SUCCESS),
+    }
+}
+
+impl StateArguments {
+    fn options(&self, template: Option<PathBuf>) -> Options {
+        let source = match (&self.run, &self.endpoint_url) {
+            (Some(scenario), _) => Source::Run(scenario.clone()),
+            (_, Some(url)) => Source::Endpoint(url.clone()),
+            _ if self.served => Source::Served,
+            _ if self.aws => Source::Aws,
+            _ => Source::Newest,
+        };
+        Options { template, source, table: self.table.clone() }
+    }
+
+    /// The journals of the pipeline and shard asked for; an error says what there is.
+    fn chosen(&self, journals: Vec<JournalId>) -> Result<Vec<JournalId>, Error> {
+        let mut chosen = journals;
+        if let Some(pipeline) = &self.pipeline {
+            let there = names(&chosen, |journal| &journal.pipeline);
+            chosen.retain(|journal| journal.pipeline == *pipeline);
+            if chosen.is_empty() {
+                return Err(Error::NotFound(format!(
+                    "no journal of pipeline `{pipeline}`; there are those of {there}"
+                )));
+            }
+        }
+        if let Some(shard) = &self.shard {
+            let there = names(&chosen, |journal| &journal.shard);
+            chosen.retain(|journal| is_shard(&journal.shard, shard));
+            if chosen.is_empty() {
+                return Err(Error::NotFound(format!("no journal of shard `{shard}`; there are those of {there}")));
+            }
+        }
+        Ok(chosen)
+    }
+}
+
+fn names(journals: &[JournalId], of: fn(&JournalId) -> &String) -> String {
+    let mut names: Vec<&str> = journals.iter().map(|journal| of(journal).as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    listed(names)
+}
+
+/// Whether a shard is meant by its id, or by the number in it.
+fn is_shard(id: &str, written: &str) -> bool {
+    let number = || id.rsplit_once('-')?.1.parse::<u64>().ok();
+    id == written || written.parse().is_ok_and(|written: u64| number() == Some(written))
+}
+
+fn single(journals: &[JournalId]) -> Result<&JournalId, Error> {
+    match journals {
+        [one] => Ok(one),
+        several => {
+            let there = names(several, |journal| &journal.shard);
+            Err(Error::Option(format!("which shard's commit? There are {there}: give --shard")))
+        }
+    }
+}
+
+/// All shards that can be read, and why others cannot.
+async fn read(opened: &Opened, journals: &[JournalId]) -> (Vec<ShardState>, Vec<Error>) {
+    let (mut shards, mut failures) = (Vec::new(), Vec::new());
+    for journal in journals {
+        match ShardState::read(&opened.store, journal).await {
+            Ok(shard) => shards.push(shard),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    (shards, failures)
+}
+
+fn found<'a>(shards: &'a [ShardState], written: &str) -> Vec<(&'a ShardState, KeyState)> {
+    shards.iter().flat_map(|shard| shard.find(written).into_iter().map(move |key| (shard, key))).collect()
+}
+
+fn no_key(shards: &[ShardState], written: &str) -> Error {
+    const SHOWN: usize = 10;
+    let all: usize = shards.iter().map(ShardState::open_keys).sum();
+    let mut keys: Vec<String> =
+        shards.iter().flat_map(ShardState::keys).take(SHOWN).map(|state| key::text(&state.key)).collect();
+    if all > keys.len() {
+        keys.push(format!("{} more", super::summary::grouped((all - keys.len()) as u64)));
+    }
+    let there = match all {
+        0 if shards.iter().any(|shard| shard.view.kind() == Kind::Drain) => {
+            String::from("the input has ended, which closed them all (a replay with --no-drain leaves them open)")
+        }
+        0 => String::from("there are none"),
+        _ => format!("there are those of {}", listed(keys.iter().map(String::as_str))),
+    };
+    Error::NotFound(format!("no open window of key `{written}`: {there}"))
+}
+
+fn print(text: &str) -> Result<ExitCode, Error> {
+    let written = stdout().write_all(text.as_bytes()).and_then(|()| stdout().flush());
+    unless_closed(written).map_err(|source| Error::writing(Path::new("standard output"), source))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shard_is_meant_by_its_id_or_its_number() {
+        let id = "shardId-000000000012";
+        assert!(is_shard(id, id) && is_shard(id, "12") && is_shard(id, "000000000012"));
+        assert!(!is_shard(id, "2") && !is_shard(id, "shardId-0") && !is_shard("odd", "0"));
+    }
+}

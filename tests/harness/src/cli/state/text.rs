@@ -1,0 +1,292 @@
+//! State for a person: aligned tables, no wider than a terminal.
+
+use serde_json::Value as Json;
+use tidemill_core::{EventTime, Span, Watermark};
+use tidemill_journal::{JournalId, Kind};
+
+use crate::cli::style::Style;
+use crate::cli::summary::{WIDTH, grouped, many};
+use crate::cli::table::{Align, Table, cut, printable};
+use crate::state::{Cell, Commit, KeyState, ShardState, key};
+
+use super::json::output;
+
+/// How many rows of keys, changes or outputs a person is shown.
+const ROWS: usize = 20;
+const INDENT: usize = 2;
+
+/// Shards by pipeline and stream, with their keys if asked for.
+pub(super) fn shards(shards: &[ShardState], with_keys: bool, style: Style) -> String {
+    let same = |a: &ShardState, b: &ShardState| {
+        a.journal.pipeline == b.journal.pipeline && a.journal.stream == b.journal.stream
+    };
+    let mut lines = Vec::new();
+    for group in shards.chunk_by(same) {
+        let JournalId { pipeline, stream, .. } = &group[0].journal;
+        lines.push(title(pipeline, stream, style));
+        let mut table = Table::new(&[
+            ("shard", Align::Left),
+            ("commit", Align::Right),
+            ("watermark", Align::Left),
+            ("open", Align::Right),
+            ("bytes", Align::Right),
+        ]);
+        for shard in group {
+            table.row(vec![
+                shard.journal.shard.clone(),
+                grouped(shard.view.number()),
+                watermark(shard.view.progress().watermark),
+                grouped(shard.open_cells() as u64),
+                grouped(shard.bytes() as u64),
+            ]);
+        }
+        let mut rows = table.lines(INDENT, style).into_iter();
+        lines.extend(rows.next());
+        for (row, shard) in rows.zip(group) {
+            lines.extend([row, style.dim(&cut(&last(shard)))]);
+        }
+    }
+    if with_keys {
+        lines.extend(key_list(shards, style));
+    }
+    joined(&lines)
+}
+
+/// Keys with their open windows, shard after shard.
+pub(super) fn keys(found: &[(&ShardState, KeyState)], style: Style) -> String {
+    let mut lines = Vec::new();
+    for (shard, state) in found {
+        let windows = many(state.cells.len() as u64, "open window", "open windows");
+        lines.push(title(&printable(&key::text(&state.key)), &windows, style));
+        lines.extend(cells(&state.cells, style));
+        let (view, journal) = (&shard.view, &shard.journal);
+        let stands = format!(
+            "  {} of {}: commit {}, watermark {}",
+            journal.shard,
+            journal.pipeline,
+            grouped(view.number()),
+            watermark(view.progress().watermark)
+        );
+        lines.push(style.dim(&cut(&stands)));
+    }
+    joined(&lines)
+}
+
+/// A commit's record.
+pub(super) fn commit(commit: &Commit, style: Style) -> String {
+    let (record, journal) = (&commit.record, &commit.journal);
+    let mut lines =
+        vec![title(&format!("{} commit {}", journal.pipeline, grouped(record.number)), &journal.shard, style)];
+    let progress = &record.progress;
+    let or_none = |time: Option<EventTime>| time.map_or_else(|| String::from("none yet"), self::time);
+    let mut rows = vec![
+        ("kind", kind(record.kind).to_owned()),
+        ("position", record.position.as_ref().map_or_else(|| String::from("none yet"), ToString::to_string)),
+        ("watermark", watermark(progress.watermark)),
+        ("highest", or_none(progress.highest)),
+        ("arrival", or_none(progress.arrival)),
+        ("incarnation", record.incarnation.to_string()),
+        ("ring", format!("slot {} of {}", record.ring.slot(record.number), grouped(record.ring.slots().into()))),
+        ("parts", format!("{} named, records needed behind {}", record.parts.len(), grouped(record.oldest))),
+    ];
+    rows.extend(record.gap.as_ref().map(|gap| ("gap", format!("records are missing behind {gap}"))));
+    rows.extend(record.tick.map(|tick| ("tick", self::time(tick))));
+    rows.extend(
+        record.spills.iter().map(|spill| ("spill", format!("more changes and outputs lie in {}", spill.id.id))),
+    );
+    lines.extend(
+        rows.iter()
+            .map(|(label, value)| format!("  {}{}", style.dim(&format!("{label:<13}")), cut_to(value, WIDTH - 15))),
+    );
+    lines.push(style.bold(&many(record.changes.len() as u64, "change", "changes")));
+    lines.extend(changes(commit, style));
+    lines.push(style.bold(&many(record.outputs.len() as u64, "output", "outputs")));
+    lines.extend(outputs(commit, style));
+    joined(&lines)
+}
+
+fn joined(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// A heading: what it is, and of what.
+fn title(what: &str, of: &str, style: Style) -> String {
+    let room = WIDTH.saturating_sub(what.chars().count() + INDENT);
+    format!("{}  {}", style.bold(what), style.dim(&cut_to(of, room)))
+}
+
+fn cut_to(text: &str, room: usize) -> String {
+    if text.chars().count() <= room {
+        return text.to_owned();
+    }
+    text.chars().take(room.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// The last commit of a shard.
+fn last(shard: &ShardState) -> String {
+    let view = &shard.view;
+    let at = view.position().map_or_else(
+        || String::from("before the first record"),
+        |position| {
+            let sub = if position.sub_sequence == 0 { String::new() } else { format!("/{}", position.sub_sequence) };
+            format!("at {}{sub}", position.sequence)
+        },
+    );
+    format!("    {}, {}, {at}", kind(view.kind()), many(view.parts().count() as u64, "part", "parts"))
+}
+
+fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Init => "init",
+        Kind::Data => "data",
+        Kind::Tick => "tick",
+        Kind::Seal => "sealed",
+        Kind::Drain => "drained",
+    }
+}
+
+/// RFC 3339; milliseconds only where there are any.
+fn time(time: EventTime) -> String {
+    let text = time.to_string();
+    text.strip_suffix(".000Z").map_or(text.clone(), |whole| format!("{whole}Z"))
+}
+
+fn watermark(watermark: Watermark) -> String {
+    match watermark {
+        Watermark::START => String::from("none yet"),
+        Watermark::END => String::from("end of input"),
+        watermark => time(watermark.time()),
+    }
+}
+
+/// The keys of all shards, in order, as many as a person reads.
+fn key_list(shards: &[ShardState], style: Style) -> Vec<String> {
+    let mut keys: Vec<KeyState> = shards.iter().flat_map(ShardState::keys).collect();
+    keys.sort_by_cached_key(|state| key::text(&state.key));
+    if keys.is_empty() {
+        return vec![String::from("  no key has an open window")];
+    }
+    let columns =
+        [("key", Align::Left), ("open", Align::Right), ("first start", Align::Left), ("last end", Align::Left)];
+    let mut table = Table::new(&columns);
+    for state in keys.iter().take(ROWS) {
+        let windows = || state.cells.iter().filter_map(|cell| cell.window);
+        let first = windows().map(|window| window.start).min();
+        let last = windows().map(|window| window.end).max();
+        let count = grouped(state.cells.len() as u64);
+        let [first, last] = [first, last].map(|instant| instant.map_or_else(String::new, time));
+        table.row(vec![cut_to(&key::text(&state.key), 24), count, first, last]);
+    }
+    let mut lines = table.lines(INDENT, style);
+    lines.extend(rest(keys.len(), style));
+    lines
+}
+
+fn rest(count: usize, style: Style) -> Option<String> {
+    let more = count.checked_sub(ROWS).filter(|more| *more > 0)?;
+    Some(style.dim(&format!("  and {} more: --json has them all", grouped(more as u64))))
+}
+
+/// Cells under the columns of their accumulators.
+fn cells(cells: &[Cell], style: Style) -> Vec<String> {
+    let mut table = Table::new(&[("start", Align::Left), ("end", Align::Left)]);
+    for cell in cells {
+        table.row(span(cell));
+    }
+    values(&mut table, cells);
+    table.lines(INDENT, style)
+}
+
+fn span(cell: &Cell) -> Vec<String> {
+    match cell.window {
+        Some(Span { start, end }) => vec![time(start), time(end)],
+        None => vec![cell.slot.to_string(), String::new()],
+    }
+}
+
+/// A column for each field of the accumulators where they have the same ones and there is room,
+/// else one for their JSON.
+fn values(table: &mut Table, cells: &[Cell]) {
+    let whole = || cells.iter().map(|cell| cell.value.clone()).collect::<Vec<_>>();
+    let columns = fields(cells).unwrap_or_else(|| vec![(String::from("acc"), whole())]);
+    let texts = |values: &[Option<Json>]| -> Vec<String> { values.iter().map(text).collect() };
+    let wide = |(name, values): &(String, Vec<Option<Json>>)| {
+        texts(values).iter().chain([name]).map(|text| text.chars().count() + 2).max().unwrap_or(0)
+    };
+    let fits = table.width() + INDENT + columns.iter().map(wide).sum::<usize>() <= WIDTH;
+    let columns = if fits { columns } else { vec![(String::from("acc"), whole())] };
+    for (name, values) in columns {
+        let numbers = values.iter().flatten().all(|value| value.is_number() || value.is_null());
+        table.column(&name, if numbers { Align::Right } else { Align::Left }, texts(&values));
+    }
+}
+
+/// The fields of accumulators that are lists of one length, or objects of the same names, and hold
+/// nothing nested.
+fn fields(cells: &[Cell]) -> Option<Vec<(String, Vec<Option<Json>>)>> {
+    let names = |value: &Json| -> Option<Vec<String>> {
+        let flat = |value: &Json| !value.is_array() && !value.is_object();
+        match value {
+            Json::Array(items) if items.iter().all(flat) => Some((0..items.len()).map(|n| n.to_string()).collect()),
+            Json::Object(fields) if fields.values().all(flat) => Some(fields.keys().cloned().collect()),
+            _ => None,
+        }
+    };
+    let mut present = cells.iter().filter_map(|cell| cell.value.as_ref());
+    let first = names(present.next()?)?;
+    if first.is_empty() || !present.all(|value| names(value).as_ref() == Some(&first)) {
+        return None;
+    }
+    let field = |cell: &Cell, name: &str| -> Option<Json> {
+        let value = cell.value.as_ref()?;
+        value.get(name).or_else(|| value.get(name.parse::<usize>().ok()?)).cloned()
+    };
+    let column =
+        |name: &String| (format!("acc.{}", printable(name)), cells.iter().map(|cell| field(cell, name)).collect());
+    Some(first.iter().map(column).collect())
+}
+
+/// A value as a cell of a table; nothing for one that was removed.
+fn text(value: &Option<Json>) -> String {
+    value.as_ref().map_or_else(String::new, |value| printable(&value.to_string()))
+}
+
+fn changes(commit: &Commit, style: Style) -> Vec<String> {
+    let all: Vec<(Json, Cell)> = commit.changes().take(ROWS).collect();
+    if all.is_empty() {
+        return Vec::new();
+    }
+    let mut table = Table::new(&[("key", Align::Left), ("start", Align::Left), ("end", Align::Left)]);
+    for (key, cell) in &all {
+        let mut row = vec![cut_to(&key::text(key), 12)];
+        row.extend(span(cell));
+        table.row(row);
+    }
+    let cells: Vec<Cell> = all.into_iter().map(|(_, cell)| cell).collect();
+    values(&mut table, &cells);
+    if cells.iter().any(|cell| cell.value.is_none()) {
+        let removed = cells.iter().map(|cell| if cell.value.is_none() { "removed" } else { "" });
+        table.column("", Align::Left, removed.map(str::to_owned).collect());
+    }
+    let mut lines = table.lines(INDENT, style);
+    lines.extend(rest(commit.record.changes.len(), style));
+    lines
+}
+
+/// Outputs with what they say: of a CloudEvent, its data.
+fn outputs(commit: &Commit, style: Style) -> Vec<String> {
+    let outputs = &commit.record.outputs;
+    if outputs.is_empty() {
+        return Vec::new();
+    }
+    let mut table = Table::new(&[("sink", Align::Left), ("key", Align::Left), ("data", Align::Left)]);
+    for one in outputs.iter().take(ROWS) {
+        let json = output(one);
+        let event = json["data"]["specversion"].is_string();
+        let data = if event { &json["data"]["data"] } else { &json["data"] };
+        table.row(vec![one.sink.clone(), cut_to(&one.partition_key, 12), data.to_string()]);
+    }
+    let mut lines = table.lines(INDENT, style);
+    lines.extend(rest(outputs.len(), style));
+    lines
+}

@@ -1,0 +1,23 @@
+//! Looking at journals: what a shard's state is, and how it came about.
+//!
+//! ```text
+//! a kept run, the served account, an endpoint, AWS      source
+//!   -> the journals in its table                        source
+//!   -> a shard: view, cells, open windows by key        shard, cells
+//!   -> a commit's record                                commit
+//!   -> CBOR and keys as people read them                cbor, key
+//! ```
+//!
+//! Nothing is written anywhere. What is kept in a file is copied to memory first.
+
+pub mod cbor;
+mod cells;
+mod client;
+mod commit;
+pub mod key;
+mod shard;
+mod source;
+
+pub use commit::Commit;
+pub use shard::{Cell, KeyState, ShardState};
+pub use source::{Opened, Options, Source};

@@ -1,0 +1,197 @@
+//! Where journals are read from.
+
+use std::path::{Path, PathBuf};
+
+use tidemill_aws::{DynamoStore, TABLE_VARIABLE, list_journals};
+use tidemill_journal::{JournalId, StoreError};
+
+use crate::emulators::DynamoDb;
+use crate::error::Error;
+use crate::findings::{Findings, listed, shown};
+use crate::kept::{Account, Kept};
+use crate::template::Template;
+
+use super::client;
+
+/// Which account to look into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// What was kept last: a run, or what `serve` works on.
+    Newest,
+    /// The kept run of a scenario.
+    Run(String),
+    /// What `serve` works on.
+    Served,
+    /// Whatever answers at a URL.
+    Endpoint(String),
+    /// AWS, as the environment says.
+    Aws,
+}
+
+/// What to look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The template; the nearest one if `None`.
+    pub template: Option<PathBuf>,
+    /// The account.
+    pub source: Source,
+    /// The table; what made the account, the environment or the template says it if `None`.
+    pub table: Option<String>,
+}
+
+/// A table with journals.
+pub struct Opened {
+    /// Where it is, in words.
+    pub from: String,
+    /// Its name.
+    pub table: String,
+    /// Its journals.
+    pub store: DynamoStore,
+    client: aws_sdk_dynamodb::Client,
+    /// What to try if it does not answer, or has not got the table.
+    advice: String,
+    _copy: Option<DynamoDb>,
+}
+
+impl Opened {
+    /// Opens what is asked for. Nothing is sent to an endpoint yet.
+    pub async fn open(options: &Options) -> Result<Self, Error> {
+        let kept = || Ok::<_, Error>(Kept::beside(template(options)?.parent().unwrap_or(Path::new("."))));
+        match &options.source {
+            Source::Newest => {
+                let kept = kept()?;
+                let newest = kept.newest().ok_or_else(|| nothing_kept("nothing is kept here yet", &kept))?;
+                Self::copy(&newest, options).await
+            }
+            Source::Run(scenario) => {
+                let (kept, account) = (kept()?, kept()?.run(scenario));
+                match account.since() {
+                    Some(_) => Self::copy(&account, options).await,
+                    None => Err(nothing_kept(&format!("no run of `{scenario}` is kept here"), &kept)),
+                }
+            }
+            Source::Served => {
+                let (kept, account) = (kept()?, kept()?.serve());
+                match account.since() {
+                    Some(_) => Self::copy(&account, options).await,
+                    None => Err(nothing_kept("nothing was served here yet", &kept)),
+                }
+            }
+            Source::Endpoint(url) => {
+                let advice = format!("is {url} up? `cargo tidemill serve` brings the template's tables up");
+                let table = table(options, || of_template(options))?;
+                Ok(Self::at(client::at(url).await?, table, url.clone(), advice, None))
+            }
+            Source::Aws => {
+                let table = table(options, || Ok(Vec::new()))?;
+                let advice = String::from(
+                    "account, region and credentials are as the environment says (AWS_PROFILE, AWS_REGION, …)",
+                );
+                Ok(Self::at(client::aws().await, table, String::from("AWS"), advice, None))
+            }
+        }
+    }
+
+    /// A copy of what is kept.
+    async fn copy(account: &Account, options: &Options) -> Result<Self, Error> {
+        let label = account.label()?;
+        let table = match &options.table {
+            Some(table) => table.clone(),
+            None => only(label.journal_tables)?,
+        };
+        let copy = DynamoDb::copy_of(&account.tables()).await?;
+        let from = format!("{} ({})", shown(&account.folder).display(), label.made_by);
+        let advice = format!("it is read from {from}");
+        Ok(Self::at(client::local(copy.address()), table, from, advice, Some(copy)))
+    }
+
+    fn at(
+        client: aws_sdk_dynamodb::Client,
+        table: String,
+        from: String,
+        advice: String,
+        copy: Option<DynamoDb>,
+    ) -> Self {
+        let store = DynamoStore::new(client.clone(), table.clone());
+        Self { from, table, store, client, advice, _copy: copy }
+    }
+
+    /// The journals in the table. Reads all of it.
+    pub async fn journals(&self) -> Result<Vec<JournalId>, Error> {
+        let journals = list_journals(&self.client, &self.table).await.map_err(|error| match error {
+            StoreError::Foreign { .. } => Error::Journal(error.into()),
+            unanswered => Error::NotFound(format!("{unanswered}\n{}", self.advice)),
+        })?;
+        if journals.is_empty() {
+            let (table, from) = (&self.table, &self.from);
+            return Err(Error::NotFound(format!(
+                "table `{table}` holds no journal yet: no function made a commit in {from}"
+            )));
+        }
+        Ok(journals)
+    }
+}
+
+fn template(options: &Options) -> Result<PathBuf, Error> {
+    let here = std::env::current_dir().map_err(|source| Error::system("tell the current folder", source))?;
+    Template::locate(options.template.as_deref(), &here)
+}
+
+/// The table asked for, else that of the environment, else the only one that `known` gives.
+fn table(options: &Options, known: impl FnOnce() -> Result<Vec<String>, Error>) -> Result<String, Error> {
+    let set = || std::env::var(TABLE_VARIABLE).ok().filter(|table| !table.is_empty());
+    match options.table.clone().or_else(set) {
+        Some(table) => Ok(table),
+        None => only(known()?),
+    }
+}
+
+fn only(mut tables: Vec<String>) -> Result<String, Error> {
+    match tables.pop() {
+        Some(table) if tables.is_empty() => Ok(table),
+        None => {
+            Err(Error::Option(format!("which table holds the journals? Give --table NAME, or set {TABLE_VARIABLE}")))
+        }
+        Some(last) => {
+            let all = listed(tables.iter().map(String::as_str).chain([last.as_str()]));
+            Err(Error::Option(format!("which table? There are {all}: give --table NAME")))
+        }
+    }
+}
+
+/// The tables that the template gives its functions.
+fn of_template(options: &Options) -> Result<Vec<String>, Error> {
+    let mut findings = Findings::default();
+    let template = Template::load(&template(options)?, &mut findings)?;
+    let given = template.map_or(Vec::new(), |template| template.given(&mut findings));
+    findings.into_warnings()?;
+    let mut tables: Vec<String> = given.iter().filter_map(|given| given.journal_table()).map(str::to_owned).collect();
+    tables.sort();
+    tables.dedup();
+    Ok(tables)
+}
+
+fn nothing_kept(what: &str, kept: &Kept) -> Error {
+    let runs = kept.runs();
+    let there = match runs.is_empty() {
+        true => String::new(),
+        false => format!(" (kept are runs of {})", listed(runs.iter().map(String::as_str))),
+    };
+    Error::NotFound(format!(
+        "{what}{there}: `cargo tidemill replay --keep --no-drain` keeps a run with its windows open, `cargo tidemill \
+         serve` works on data of its own; --endpoint-url and --aws look elsewhere"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_table_is_taken_and_several_are_a_question() {
+        assert_eq!(only(vec![String::from("a")]).unwrap(), "a");
+        assert!(only(Vec::new()).unwrap_err().to_string().contains("--table NAME"));
+        let several = only(vec![String::from("a"), String::from("b")]).unwrap_err().to_string();
+        assert!(several.contains("There are a and b"), "{several}");
+    }
+}
