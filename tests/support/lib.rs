@@ -4,8 +4,10 @@ mod faulty;
 mod flights;
 mod inbox;
 mod metered;
+mod stepped;
 
 pub use faulty::{Fault, FaultyStore};
 pub use flights::{Flight, records};
 pub use inbox::{Inbox, Received};
 pub use metered::{Metered, Usage};
+pub use stepped::{Stepped, Wrong};

@@ -86,9 +86,9 @@ impl Cell {
     }
 }
 
-/// A slot that is a window's: its start and its end, in milliseconds.
+/// A slot that is a window's: `{"w": [start, end]}` in milliseconds.
 fn window(slot: &Json) -> Option<Span> {
-    match slot.as_array()?.as_slice() {
+    match slot.get("w")?.as_array()?.as_slice() {
         [start, end] => {
             let [start, end] = [start.as_i64()?, end.as_i64()?].map(EventTime::from_millis);
             Some(Span { start, end })
@@ -116,8 +116,8 @@ mod tests {
     #[test]
     fn a_window_is_a_pair_of_times() {
         let span = |start, end| Span { start: EventTime::from_millis(start), end: EventTime::from_millis(end) };
-        assert_eq!(window(&json!([0, 5])), Some(span(0, 5)));
-        for other in [json!(null), json!([0]), json!([0, "x"]), json!([0, 1, 2]), json!({"a": 1})] {
+        assert_eq!(window(&json!({"w": [0, 5]})), Some(span(0, 5)));
+        for other in [json!(null), json!([0, 5]), json!({"w": [0, "x"]}), json!({"w": [0, 1, 2]}), json!({"a": 1})] {
             assert_eq!(window(&other), None);
         }
     }
@@ -134,7 +134,7 @@ mod tests {
     fn what_a_step_stores_is_read_back() {
         // Key "JFK", window [3600000, 7200000), accumulator (2, -5).
         let key = b"\x63JFK".to_vec();
-        let slot = b"\x82\x1a\x00\x36\xee\x80\x1a\x00\x6d\xdd\x00".to_vec();
+        let slot = b"\xa1\x61w\x82\x1a\x00\x36\xee\x80\x1a\x00\x6d\xdd\x00".to_vec();
         let value = Some(b"\xa1\x63acc\x82\x02\x24".to_vec());
         let mut cells = Cells::default();
         cells.restore(&Change { key, slot: slot.clone(), value: value.clone() }).unwrap();

@@ -1,5 +1,6 @@
 //! `cargo tidemill state`.
 
+mod columns;
 mod json;
 mod text;
 

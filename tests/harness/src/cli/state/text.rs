@@ -1,7 +1,7 @@
 //! State for a person: aligned tables, no wider than a terminal.
 
 use serde_json::Value as Json;
-use tidemill_core::{EventTime, Span, Watermark};
+use tidemill_core::{EventTime, Watermark};
 use tidemill_journal::{JournalId, Kind};
 
 use crate::cli::style::Style;
@@ -9,11 +9,12 @@ use crate::cli::summary::{WIDTH, grouped, many};
 use crate::cli::table::{Align, Table, cut, printable};
 use crate::state::{Cell, Commit, KeyState, ShardState, key};
 
+use super::columns::{cells, span, values};
 use super::json::output;
 
 /// How many rows of keys, changes or outputs a person is shown.
 const ROWS: usize = 20;
-const INDENT: usize = 2;
+pub(super) const INDENT: usize = 2;
 
 /// Shards by pipeline and stream, with their keys if asked for.
 pub(super) fn shards(shards: &[ShardState], with_keys: bool, style: Style) -> String {
@@ -146,7 +147,7 @@ fn kind(kind: Kind) -> &'static str {
 }
 
 /// RFC 3339; milliseconds only where there are any.
-fn time(time: EventTime) -> String {
+pub(super) fn time(time: EventTime) -> String {
     let text = time.to_string();
     text.strip_suffix(".000Z").map_or(text.clone(), |whole| format!("{whole}Z"))
 }
@@ -187,72 +188,10 @@ fn rest(count: usize, style: Style) -> Option<String> {
     Some(style.dim(&format!("  and {} more: --json has them all", grouped(more as u64))))
 }
 
-/// Cells under the columns of their accumulators.
-fn cells(cells: &[Cell], style: Style) -> Vec<String> {
-    let mut table = Table::new(&[("start", Align::Left), ("end", Align::Left)]);
-    for cell in cells {
-        table.row(span(cell));
-    }
-    values(&mut table, cells);
-    table.lines(INDENT, style)
-}
-
-fn span(cell: &Cell) -> Vec<String> {
-    match cell.window {
-        Some(Span { start, end }) => vec![time(start), time(end)],
-        None => vec![cell.slot.to_string(), String::new()],
-    }
-}
-
-/// A column for each field of the accumulators where they have the same ones and there is room,
-/// else one for their JSON.
-fn values(table: &mut Table, cells: &[Cell]) {
-    let whole = || cells.iter().map(|cell| cell.value.clone()).collect::<Vec<_>>();
-    let columns = fields(cells).unwrap_or_else(|| vec![(String::from("acc"), whole())]);
-    let texts = |values: &[Option<Json>]| -> Vec<String> { values.iter().map(text).collect() };
-    let wide = |(name, values): &(String, Vec<Option<Json>>)| {
-        texts(values).iter().chain([name]).map(|text| text.chars().count() + 2).max().unwrap_or(0)
-    };
-    let fits = table.width() + INDENT + columns.iter().map(wide).sum::<usize>() <= WIDTH;
-    let columns = if fits { columns } else { vec![(String::from("acc"), whole())] };
-    for (name, values) in columns {
-        let numbers = values.iter().flatten().all(|value| value.is_number() || value.is_null());
-        table.column(&name, if numbers { Align::Right } else { Align::Left }, texts(&values));
-    }
-}
-
-/// The fields of accumulators that are lists of one length, or objects of the same names, and hold
-/// nothing nested.
-fn fields(cells: &[Cell]) -> Option<Vec<(String, Vec<Option<Json>>)>> {
-    let names = |value: &Json| -> Option<Vec<String>> {
-        let flat = |value: &Json| !value.is_array() && !value.is_object();
-        match value {
-            Json::Array(items) if items.iter().all(flat) => Some((0..items.len()).map(|n| n.to_string()).collect()),
-            Json::Object(fields) if fields.values().all(flat) => Some(fields.keys().cloned().collect()),
-            _ => None,
-        }
-    };
-    let mut present = cells.iter().filter_map(|cell| cell.value.as_ref());
-    let first = names(present.next()?)?;
-    if first.is_empty() || !present.all(|value| names(value).as_ref() == Some(&first)) {
-        return None;
-    }
-    let field = |cell: &Cell, name: &str| -> Option<Json> {
-        let value = cell.value.as_ref()?;
-        value.get(name).or_else(|| value.get(name.parse::<usize>().ok()?)).cloned()
-    };
-    let column =
-        |name: &String| (format!("acc.{}", printable(name)), cells.iter().map(|cell| field(cell, name)).collect());
-    Some(first.iter().map(column).collect())
-}
-
-/// A value as a cell of a table; nothing for one that was removed.
-fn text(value: &Option<Json>) -> String {
-    value.as_ref().map_or_else(String::new, |value| printable(&value.to_string()))
-}
-
+/// What was set, then what was removed.
 fn changes(commit: &Commit, style: Style) -> Vec<String> {
-    let all: Vec<(Json, Cell)> = commit.changes().take(ROWS).collect();
+    let (kept, removed): (Vec<_>, Vec<_>) = commit.changes().partition(|(_, cell)| cell.value.is_some());
+    let all: Vec<(Json, Cell)> = kept.into_iter().chain(removed).take(ROWS).collect();
     if all.is_empty() {
         return Vec::new();
     }
