@@ -150,8 +150,15 @@ fn change(key: u8, value: Option<u8>) -> Change {
 /// What a holder does next. A holder that does nothing for long is a zombie when it acts again.
 #[derive(Clone, Copy, Debug)]
 enum Act {
-    Write { key: u8, value: Option<u8> },
-    WriteWithoutAcknowledgement { key: u8 },
+    Write {
+        key: u8,
+        value: Option<u8>,
+    },
+    /// A commit that changes nothing: parts that nothing touched are named again.
+    WriteNothing,
+    WriteWithoutAcknowledgement {
+        key: u8,
+    },
     Follow,
     Crash,
 }
@@ -159,6 +166,7 @@ enum Act {
 fn acts() -> impl Strategy<Value = Vec<(usize, Act)>> {
     let act = prop_oneof![
         6 => (0..5_u8, proptest::option::weighted(0.8, any::<u8>())).prop_map(|(key, value)| Act::Write { key, value }),
+        3 => Just(Act::WriteNothing),
         1 => (0..5_u8).prop_map(|key| Act::WriteWithoutAcknowledgement { key }),
         3 => Just(Act::Follow),
         1 => Just(Act::Crash),
@@ -179,6 +187,9 @@ async fn play(slots: u32, size: usize, acts: &[(usize, Act)]) {
             Act::Write { key, value } => {
                 let change = sized(change(key, value), size);
                 bench.write(holder, vec![change]).await.expect("writes");
+            }
+            Act::WriteNothing => {
+                bench.write(holder, Vec::new()).await.expect("writes");
             }
             Act::WriteWithoutAcknowledgement { key } => {
                 *bench.sink.refuse.lock().expect("lock") = true;
