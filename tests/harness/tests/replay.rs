@@ -194,3 +194,40 @@ fn a_function_that_does_not_compile_is_refused_with_what_the_compiler_says() {
         assert!(outcome.stderr.contains(part), "{}", outcome.stderr);
     }
 }
+
+#[test]
+fn a_run_is_kept_only_if_asked_for_and_replaces_the_one_before() {
+    let project = project(&["a", "b"]);
+    let kept = project.folder().join(".tidemill");
+    assert_eq!(project.tidemill(&["replay", "test"]).code, Some(0));
+    assert!(!kept.exists());
+
+    let outcome = project.tidemill(&["replay", "test", "--keep"]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(outcome.stdout.contains("next: cargo tidemill state"), "{}", outcome.stdout);
+    let sink = || std::fs::read_to_string(kept.join("runs/test/out.jsonl")).expect("no sink");
+    let keys = |text: String| -> Vec<Value> {
+        text.lines().map(|line| line.parse::<Value>().expect("no JSON")["data"]["data"]["key"].clone()).collect()
+    };
+    assert_eq!(keys(sink()), ["a", "b", "drained"]);
+
+    project.write("events/test/input.jsonl", &lines(&["c"]));
+    assert_eq!(project.tidemill(&["replay", "test", "--keep", "--no-drain"]).code, Some(0));
+    assert_eq!(keys(sink()), ["c"]);
+    let state = project.tidemill(&["state"]);
+    assert!(
+        state.stderr.contains("holds no journal yet") && state.stderr.contains("--keep --no-drain"),
+        "{}",
+        state.stderr
+    );
+    assert_eq!(std::fs::read_to_string(kept.join(".gitignore")).expect("no .gitignore"), "*\n");
+}
+
+#[test]
+fn what_a_run_that_failed_left_is_kept_too() {
+    let template = TEMPLATE.replace("Variables: {", "Variables: {REFUSE_TO_START: no, ");
+    let project = project(&["a"]);
+    project.write("template.yaml", &template);
+    assert_eq!(project.tidemill(&["replay", "test", "--keep"]).code, Some(2));
+    assert!(project.folder().join(".tidemill/runs/test/tables.sqlite").is_file());
+}

@@ -126,7 +126,7 @@ fn invocations(serving: &Serving) -> Vec<String> {
     binaries.map(|binary| format!("cargo lambda invoke {binary} --data-file {event}")).collect()
 }
 
-/// The first file `lambda*.json` of a scenario: an event as Lambda hands it out.
+/// The file `lambda*.json` of a scenario with the shortest name: an event as Lambda hands it out.
 fn event_file(folder: &Path) -> Option<PathBuf> {
     let is_event = |path: &PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -134,5 +134,6 @@ fn event_file(folder: &Path) -> Option<PathBuf> {
     };
     let scenarios = Scenario::names(folder).into_iter().map(|name| folder.join("events").join(name));
     let files = scenarios.flat_map(|scenario| std::fs::read_dir(scenario).into_iter().flatten().flatten());
-    files.map(|file| file.path()).filter(is_event).min()
+    let files = files.map(|file| file.path()).filter(is_event);
+    files.min_by_key(|path| (path.as_os_str().len(), path.clone()))
 }

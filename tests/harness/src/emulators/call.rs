@@ -163,6 +163,12 @@ mod tests {
     }
 
     #[test]
+    fn the_streams_of_tables_are_dynamodb_too() {
+        let list = call("DynamoDBStreams_20120810.ListStreams", &json!({}));
+        assert_eq!((list.service, list.kind().as_str()), (Service::DynamoDb, "ListStreams"));
+    }
+
+    #[test]
     fn kinesis_has_no_items() {
         let put = call("Kinesis_20131202.PutRecords", &json!({"Records": []}));
         assert_eq!(put.kind(), "PutRecords");

@@ -26,7 +26,7 @@ impl DynamoDb {
 
     /// The account whose tables lie in a file. It is made if it is not there.
     pub async fn open(file: &Path) -> Result<Self, Error> {
-        let what = format!("open {}", shown(file).display());
+        let what = format!("open {} (`--fresh` begins anew)", shown(file).display());
         Self::serving(Database::new(text(file, &what)?).map_err(|error| refused(&what, &error))?).await
     }
 

@@ -1,13 +1,12 @@
 //! Clients of DynamoDB, wherever it is.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, Region};
-
-use std::time::Duration;
 
 use crate::error::Error;
 use crate::template::REGION;
@@ -18,13 +17,13 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 const CREDENTIALS: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE"];
 
 /// A client of an emulator of this process.
-pub(super) fn local(address: SocketAddr) -> Client {
+pub fn local(address: SocketAddr) -> Client {
     emulator(&format!("http://{address}"))
 }
 
 /// A client of what answers at `url`: with the environment's region and credentials, if there are any
 /// or the URL is not one of this machine.
-pub(super) async fn at(url: &str) -> Result<Client, Error> {
+pub async fn at(url: &str) -> Result<Client, Error> {
     let Some(host) = host(url) else {
         return Err(Error::Option(format!("--endpoint-url: `{url}` is no URL; one looks like http://127.0.0.1:4600")));
     };
@@ -39,7 +38,7 @@ pub(super) async fn at(url: &str) -> Result<Client, Error> {
 }
 
 /// A client of AWS, as the environment says.
-pub(super) async fn aws() -> Client {
+pub async fn aws() -> Client {
     tidemill_aws::connect().await.dynamodb
 }
 

@@ -12,12 +12,12 @@
 
 pub mod cbor;
 mod cells;
-mod client;
+pub mod client;
 mod commit;
 pub mod key;
 mod shard;
 mod source;
 
 pub use commit::Commit;
-pub use shard::{Cell, KeyState, ShardState};
+pub use shard::{Cell, KeyState, KeySummary, ShardState};
 pub use source::{Opened, Options, Source};

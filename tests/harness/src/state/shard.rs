@@ -1,5 +1,7 @@
 //! One shard's state as of its last commit.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value as Json;
 use tidemill_core::{EventTime, Span};
 use tidemill_journal::{JournalId, Store, View, load};
@@ -16,6 +18,17 @@ pub struct ShardState {
     /// Where it stands.
     pub view: View,
     cells: Cells,
+}
+
+/// A key, and how much is kept for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeySummary {
+    /// The key, as a user writes it.
+    pub text: String,
+    /// How many cells it has.
+    pub open: usize,
+    /// From the first start of its windows to their last end.
+    pub span: Option<Span>,
 }
 
 /// A key and its cells, in the order in which they are due.
@@ -65,16 +78,33 @@ impl ShardState {
 
     /// All keys with their cells, in order of the keys' stored bytes.
     pub fn keys(&self) -> impl Iterator<Item = KeyState> {
-        self.cells.iter().map(|(bytes, cells)| {
-            let mut cells: Vec<Cell> = cells.iter().map(|(slot, value)| Cell::stored(slot, Some(value))).collect();
-            cells.sort_by_key(|cell| cell.window.map(|window| (window.end, window.start)));
-            KeyState { key: cbor::shown(bytes), cells }
+        self.cells.iter().map(|(key, cells)| KeyState::stored(cbor::shown(key), cells))
+    }
+
+    /// All keys in the same order, without what their cells hold: a shard may have millions.
+    pub fn summaries(&self) -> impl Iterator<Item = KeySummary> {
+        self.cells.iter().map(|(key, cells)| {
+            let windows: Vec<Span> = cells.keys().filter_map(|slot| window(&cbor::shown(slot))).collect();
+            let start = windows.iter().map(|window| window.start).min();
+            let end = windows.iter().map(|window| window.end).max();
+            let span = start.zip(end).map(|(start, end)| Span { start, end });
+            KeySummary { text: key::text(&cbor::shown(key)), open: cells.len(), span }
         })
     }
 
     /// The keys that a user may mean by `written`.
     pub fn find(&self, written: &str) -> Vec<KeyState> {
-        self.keys().filter(|state| key::is_meant(&state.key, written)).collect()
+        let decoded = self.cells.iter().map(|(key, cells)| (cbor::shown(key), cells));
+        let meant = decoded.filter(|(key, _)| key::is_meant(key, written));
+        meant.map(|(key, cells)| KeyState::stored(key, cells)).collect()
+    }
+}
+
+impl KeyState {
+    fn stored(key: Json, cells: &BTreeMap<Vec<u8>, Vec<u8>>) -> Self {
+        let mut cells: Vec<Cell> = cells.iter().map(|(slot, value)| Cell::stored(slot, Some(value))).collect();
+        cells.sort_by_key(|cell| cell.window.map(|window| (window.end, window.start)));
+        Self { key, cells }
     }
 }
 

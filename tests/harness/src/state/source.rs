@@ -56,27 +56,7 @@ pub struct Opened {
 impl Opened {
     /// Opens what is asked for. Nothing is sent to an endpoint yet.
     pub async fn open(options: &Options) -> Result<Self, Error> {
-        let kept = || Ok::<_, Error>(Kept::beside(template(options)?.parent().unwrap_or(Path::new("."))));
         match &options.source {
-            Source::Newest => {
-                let kept = kept()?;
-                let newest = kept.newest().ok_or_else(|| nothing_kept("nothing is kept here yet", &kept))?;
-                Self::copy(&newest, options).await
-            }
-            Source::Run(scenario) => {
-                let (kept, account) = (kept()?, kept()?.run(scenario));
-                match account.since() {
-                    Some(_) => Self::copy(&account, options).await,
-                    None => Err(nothing_kept(&format!("no run of `{scenario}` is kept here"), &kept)),
-                }
-            }
-            Source::Served => {
-                let (kept, account) = (kept()?, kept()?.serve());
-                match account.since() {
-                    Some(_) => Self::copy(&account, options).await,
-                    None => Err(nothing_kept("nothing was served here yet", &kept)),
-                }
-            }
             Source::Endpoint(url) => {
                 let advice = format!("is {url} up? `cargo tidemill serve` brings the template's tables up");
                 let table = table(options, || of_template(options))?;
@@ -84,11 +64,10 @@ impl Opened {
             }
             Source::Aws => {
                 let table = table(options, || Ok(Vec::new()))?;
-                let advice = String::from(
-                    "account, region and credentials are as the environment says (AWS_PROFILE, AWS_REGION, …)",
-                );
-                Ok(Self::at(client::aws().await, table, String::from("AWS"), advice, None))
+                let advice = "account, region and credentials are the environment's (AWS_PROFILE, AWS_REGION, …)";
+                Ok(Self::at(client::aws().await, table, String::from("AWS"), advice.to_owned(), None))
             }
+            Source::Newest | Source::Run(_) | Source::Served => Self::copy(&kept(options)?, options).await,
         }
     }
 
@@ -130,6 +109,24 @@ impl Opened {
         }
         Ok(journals)
     }
+}
+
+/// The kept account that is asked for.
+fn kept(options: &Options) -> Result<Account, Error> {
+    let template = template(options)?;
+    let kept = Kept::beside(template.parent().unwrap_or(Path::new(".")));
+    let (found, missing) = match &options.source {
+        Source::Run(scenario) => {
+            let known = kept.runs().contains(scenario);
+            (known.then(|| kept.run(scenario)), format!("no run of `{scenario}` is kept here"))
+        }
+        Source::Served => {
+            let served = kept.serve();
+            (served.since().map(|_| served), String::from("nothing was served here yet"))
+        }
+        _ => (kept.newest(), String::from("nothing is kept here yet")),
+    };
+    found.ok_or_else(|| nothing_kept(&missing, &kept))
 }
 
 fn template(options: &Options) -> Result<PathBuf, Error> {

@@ -78,7 +78,7 @@ impl Project {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tidemill"));
         command.args(arguments).current_dir(self.folder());
         // The project is a workspace of its own, with a target folder of its own.
-        command.env_remove("CARGO_TARGET_DIR").env_remove("TIDEMILL_LOG");
+        command.env_remove("CARGO_TARGET_DIR").env_remove("TIDEMILL_LOG").env_remove("TIDEMILL_JOURNAL_TABLE");
         outcome(&mut command)
     }
 }

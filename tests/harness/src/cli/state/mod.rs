@@ -13,7 +13,7 @@ use tidemill_journal::{JournalId, Kind};
 
 use crate::error::Error;
 use crate::findings::listed;
-use crate::state::{Commit, KeyState, Opened, Options, ShardState, Source, key};
+use crate::state::{Commit, KeyState, Opened, Options, ShardState, Source};
 
 use super::outputs::unless_closed;
 use super::style::Style;
@@ -182,8 +182,7 @@ fn found<'a>(shards: &'a [ShardState], written: &str) -> Vec<(&'a ShardState, Ke
 fn no_key(shards: &[ShardState], written: &str) -> Error {
     const SHOWN: usize = 10;
     let all: usize = shards.iter().map(ShardState::open_keys).sum();
-    let mut keys: Vec<String> =
-        shards.iter().flat_map(ShardState::keys).take(SHOWN).map(|state| key::text(&state.key)).collect();
+    let mut keys: Vec<String> = shards.iter().flat_map(ShardState::summaries).take(SHOWN).map(|key| key.text).collect();
     if all > keys.len() {
         keys.push(format!("{} more", super::summary::grouped((all - keys.len()) as u64)));
     }

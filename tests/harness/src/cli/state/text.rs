@@ -7,7 +7,7 @@ use tidemill_journal::{JournalId, Kind};
 use crate::cli::style::Style;
 use crate::cli::summary::{WIDTH, grouped, many};
 use crate::cli::table::{Align, Table, cut, printable};
-use crate::state::{Cell, Commit, KeyState, ShardState, key};
+use crate::state::{Cell, Commit, KeyState, KeySummary, ShardState, key};
 
 use super::columns::{cells, span, values};
 use super::json::output;
@@ -162,21 +162,17 @@ fn watermark(watermark: Watermark) -> String {
 
 /// The keys of all shards, in order, as many as a person reads.
 fn key_list(shards: &[ShardState], style: Style) -> Vec<String> {
-    let mut keys: Vec<KeyState> = shards.iter().flat_map(ShardState::keys).collect();
-    keys.sort_by_cached_key(|state| key::text(&state.key));
+    let mut keys: Vec<KeySummary> = shards.iter().flat_map(ShardState::summaries).collect();
+    keys.sort_by(|a, b| a.text.cmp(&b.text));
     if keys.is_empty() {
         return vec![String::from("  no key has an open window")];
     }
     let columns =
         [("key", Align::Left), ("open", Align::Right), ("first start", Align::Left), ("last end", Align::Left)];
     let mut table = Table::new(&columns);
-    for state in keys.iter().take(ROWS) {
-        let windows = || state.cells.iter().filter_map(|cell| cell.window);
-        let first = windows().map(|window| window.start).min();
-        let last = windows().map(|window| window.end).max();
-        let count = grouped(state.cells.len() as u64);
-        let [first, last] = [first, last].map(|instant| instant.map_or_else(String::new, time));
-        table.row(vec![cut_to(&key::text(&state.key), 24), count, first, last]);
+    for KeySummary { text, open, span } in keys.iter().take(ROWS) {
+        let [first, last] = span.map_or_else(Default::default, |span| [time(span.start), time(span.end)]);
+        table.row(vec![cut_to(text, 24), grouped(*open as u64), first, last]);
     }
     let mut lines = table.lines(INDENT, style);
     lines.extend(rest(keys.len(), style));

@@ -1,0 +1,243 @@
+//! What `state` shows of journals, and what it says where there is nothing to show.
+
+#[path = "support/journal.rs"]
+mod journal;
+mod support;
+
+use journal::{change, data, init, journal, output};
+use serde_json::{Value, json};
+use support::{Outcome, Project, SCENARIO, TEMPLATE};
+
+const JFK: &[u8] = b"\x63JFK";
+const FORTY_TWO: &[u8] = b"\x18\x2a";
+const JFK_TO_LAX: &[u8] = b"\x82\x63JFK\x63LAX";
+
+/// A kept run: `departures` on two shards, `routes` on one.
+fn project() -> Project {
+    let project = Project::new(TEMPLATE, SCENARIO);
+    let departures = data(
+        2,
+        &[
+            // (8, -45, 39), (12, 379, 123)
+            change(JFK, 0, Some(b"\x83\x08\x38\x2c\x18\x27")),
+            change(JFK, 2, Some(b"\x83\x0c\x19\x01\x7b\x18\x7b")),
+            change(FORTY_TWO, 1, Some(b"\x83\x01\x00\xf6")),
+            change(JFK, -1, None),
+        ],
+        &[
+            output("JFK", &json!({"specversion": "1.0", "id": "7-2-0", "data": {"flights": 5}})),
+            output("LGA", &json!("\u{1b}[2J")),
+        ],
+    );
+    let (first, second, routes) = (journal("departures", 0), journal("departures", 1), journal("routes", 0));
+    let tuple = data(2, &[change(JFK_TO_LAX, 0, Some(b"\x05"))], &[]);
+    project.keep(&[
+        (first.clone(), vec![init(&first), departures]),
+        (second.clone(), vec![init(&second)]),
+        (routes.clone(), vec![init(&routes), tuple]),
+    ]);
+    project
+}
+
+#[track_caller]
+fn shown(project: &Project, arguments: &[&str]) -> Vec<String> {
+    let outcome = project.tidemill(&[&["state"], arguments].concat());
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let lines: Vec<String> = outcome.stdout.lines().map(str::to_owned).collect();
+    assert!(lines.iter().all(|line| line.chars().count() <= 80), "{}", outcome.stdout);
+    lines
+}
+
+#[track_caller]
+fn json_of(project: &Project, arguments: &[&str]) -> Value {
+    let outcome = project.tidemill(&[&["state", "--json"], arguments].concat());
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    outcome.stdout.parse().expect("no JSON")
+}
+
+#[track_caller]
+fn assert_refused(outcome: &Outcome, parts: &[&str]) {
+    assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
+    assert_eq!(outcome.stdout, "");
+    for part in parts {
+        assert!(outcome.stderr.contains(part), "no `{part}` in:\n{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn pipelines_and_shards_are_listed_with_where_they_stand() {
+    assert_eq!(
+        shown(&project(), &[]),
+        [
+            "departures  arn:aws:kinesis:us-east-1:000000000000:stream/in",
+            "  shard                 commit  watermark             open  bytes",
+            "  shardId-000000000000       2  2013-01-31T17:14:00Z     3    120",
+            "    data, 1 part, at 49680515409358873387554671875540874409417932758577053698/3",
+            "  shardId-000000000001       1  none yet                 0      0",
+            "    init, 1 part, before the first record",
+            "routes  arn:aws:kinesis:us-east-1:000000000000:stream/in",
+            "  shard                 commit  watermark             open  bytes",
+            "  shardId-000000000000       2  2013-01-31T17:14:00Z     1     41",
+            "    data, 1 part, at 49680515409358873387554671875540874409417932758577053698/3",
+        ]
+    );
+}
+
+#[test]
+fn a_pipeline_is_shown_with_its_keys() {
+    let lines = shown(&project(), &["departures"]);
+    assert_eq!(
+        lines[lines.len() - 3..],
+        [
+            "  key  open  first start           last end",
+            "  42      1  2013-01-31T18:00:00Z  2013-01-31T19:00:00Z",
+            "  JFK     2  2013-01-31T17:00:00Z  2013-01-31T20:00:00Z",
+        ]
+    );
+}
+
+#[test]
+fn a_key_is_shown_with_its_open_windows() {
+    assert_eq!(
+        shown(&project(), &["departures", "--key", "JFK"]),
+        [
+            "JFK  2 open windows",
+            "  start                 end                   acc.0  acc.1  acc.2",
+            "  2013-01-31T17:00:00Z  2013-01-31T18:00:00Z      8    -45     39",
+            "  2013-01-31T19:00:00Z  2013-01-31T20:00:00Z     12    379    123",
+            "  shardId-000000000000 of departures: commit 2, watermark 2013-01-31T17:14:00Z",
+        ]
+    );
+}
+
+#[test]
+fn keys_are_written_as_text_as_numbers_and_as_tuples() {
+    let project = project();
+    assert_eq!(shown(&project, &["departures", "--key", "42"])[0], "42  1 open window");
+    for tuple in ["[\"JFK\", \"LAX\"]", "JFK/LAX"] {
+        let lines = shown(&project, &["routes", "--key", tuple]);
+        assert_eq!(
+            lines[..2],
+            ["[\"JFK\",\"LAX\"]  1 open window", "  start                 end                   acc"]
+        );
+    }
+}
+
+#[test]
+fn a_commit_is_shown_with_its_changes_and_outputs() {
+    let lines = shown(&project(), &["departures", "--shard", "0", "--commit", "2"]);
+    for line in [
+        "departures commit 2  shardId-000000000000",
+        "  kind         data",
+        "  highest      2013-01-31T23:14:00Z",
+        "  arrival      2013-02-01T00:00:00Z",
+        "  incarnation  0000000000000007",
+        "  ring         slot 2 of 4",
+        "4 changes",
+        "  JFK  2013-01-31T19:00:00Z  2013-01-31T20:00:00Z     12    379    123",
+        "  JFK  2013-01-31T16:00:00Z  2013-01-31T17:00:00Z                       removed",
+        "2 outputs",
+        "  out   JFK  {\"flights\":5}",
+        "  out   LGA  \"\\u001b[2J\"",
+    ] {
+        assert!(lines.iter().any(|found| found == line), "no `{line}` in {lines:#?}");
+    }
+}
+
+#[test]
+fn json_holds_everything_in_full() {
+    let project = project();
+    let shards = json_of(&project, &["departures"]);
+    let first = &shards["shards"][0];
+    assert_eq!(first["position"]["sub_sequence_number"], 3);
+    assert_eq!(first["progress"]["watermark"], "2013-01-31T17:14:00.000Z");
+    assert_eq!(shards["shards"][1]["progress"]["watermark"], Value::Null);
+    assert_eq!((&first["open_cells"], &first["open_keys"]), (&json!(3), &json!(2)));
+
+    let keys = json_of(&project, &["departures", "--key", "JFK"]);
+    let cell = json!({
+        "window_start": "2013-01-31T17:00:00.000Z", "window_end": "2013-01-31T18:00:00.000Z",
+        "value": [8, -45, 39], "removed": false,
+    });
+    assert_eq!(keys["keys"][0]["cells"][0], cell);
+    assert_eq!(keys["keys"][0]["shard"]["journal"]["pipeline"], "departures");
+
+    let commit = json_of(&project, &["departures", "--shard", "0", "--commit", "2"]);
+    assert_eq!(commit["outputs"][0]["data"]["id"], "7-2-0");
+    assert_eq!(commit["changes"][3]["removed"], true);
+}
+
+#[test]
+fn what_is_not_there_is_answered_with_what_is() {
+    let project = project();
+    for (arguments, parts) in [
+        (&["arrivals"][..], &["no journal of pipeline `arrivals`; there are those of departures and routes"][..]),
+        (
+            &["departures", "--shard", "7"],
+            &["no journal of shard `7`; there are those of shardId-000000000000 and shardId-000000000001"],
+        ),
+        (&["departures", "--key", "LGA"], &["no open window of key `LGA`: there are those of 42 and JFK"]),
+        (&["departures", "--commit", "2"], &["which shard's commit?", "give --shard"]),
+        (&["routes", "--commit", "9"], &["commit 9 is not in the journal", "its ring holds commits 1 to 2"]),
+        (&["--table", "other"], &["Scan of table `other`", "there is no such table", "it is read from"]),
+        (&["--run", "other"], &["no run of `other` is kept here (kept are runs of test)", "replay --keep"]),
+        (&["--served"], &["nothing was served here yet", "cargo tidemill serve"]),
+        (&["--aws"], &["--table NAME", "TIDEMILL_JOURNAL_TABLE"]),
+        (&["--endpoint-url", "localhost"], &["`localhost` is no URL"]),
+        (&["--key", "JFK"], &["<PIPELINE>"]),
+    ] {
+        assert_refused(&project.tidemill(&[&["state"], arguments].concat()), parts);
+    }
+}
+
+#[test]
+fn where_nothing_is_kept_it_says_how_to_keep_something() {
+    let project = Project::new(TEMPLATE, SCENARIO);
+    assert_refused(
+        &project.tidemill(&["state"]),
+        &["nothing is kept here yet", "cargo tidemill replay --keep --no-drain"],
+    );
+}
+
+#[test]
+fn a_table_without_journals_is_no_riddle() {
+    let project = Project::new(TEMPLATE, SCENARIO);
+    project.keep(&[]);
+    assert_refused(&project.tidemill(&["state"]), &["table `Journal` holds no journal yet"]);
+}
+
+#[test]
+fn after_the_end_of_input_it_says_why_no_window_is_open() {
+    let project = Project::new(TEMPLATE, SCENARIO);
+    let journal = journal("departures", 0);
+    let mut drained = data(2, &[], &[]);
+    drained["kind"] = json!("drain");
+    drained["progress"]["watermark"] = json!(i64::MAX);
+    project.keep(&[(journal.clone(), vec![init(&journal), drained])]);
+    assert!(shown(&project, &[]).iter().any(|line| line.contains("end of input")));
+    assert_refused(&project.tidemill(&["state", "departures", "--key", "JFK"]), &["the input has ended", "--no-drain"]);
+}
+
+#[test]
+fn a_commit_that_the_ring_went_over_is_gone() {
+    let project = Project::new(TEMPLATE, SCENARIO);
+    let journal = journal("departures", 0);
+    // Of four slots, commit 5 takes the place of the first: the part is as of 4 by then.
+    let mut fifth = init(&journal);
+    fifth["n"] = json!(5);
+    fifth["kind"] = json!("data");
+    fifth["oldest"] = json!(4);
+    fifth["parts"][0]["s"] = json!(4);
+    let records = (2..=4).map(|number| data(number, &[], &[]));
+    project.keep(&[(journal.clone(), [init(&journal)].into_iter().chain(records).chain([fifth]).collect())]);
+    assert_refused(&project.tidemill(&["state", "departures", "--commit", "1"]), &["its ring holds commits 2 to 5"]);
+    assert_eq!(shown(&project, &["departures", "--commit", "5"])[0], "departures commit 5  shardId-000000000000");
+}
+
+#[test]
+fn an_endpoint_that_does_not_answer_is_named_soon() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let url = format!("http://{}", free.expect("a port"));
+    let outcome = Project::new(TEMPLATE, SCENARIO).tidemill(&["state", "--endpoint-url", &url]);
+    assert_refused(&outcome, &["no answer", &format!("is {url} up?"), "cargo tidemill serve"]);
+}
