@@ -241,3 +241,16 @@ fn an_endpoint_that_does_not_answer_is_named_soon() {
     let outcome = Project::new(TEMPLATE, SCENARIO).tidemill(&["state", "--endpoint-url", &url]);
     assert_refused(&outcome, &["no answer", &format!("is {url} up?"), "cargo tidemill serve"]);
 }
+
+#[test]
+fn a_journal_that_cannot_be_read_fails_the_command_after_the_others_were_shown() {
+    let project = Project::new(TEMPLATE, SCENARIO);
+    let (damaged, sound) = (journal("departures", 0), journal("departures", 1));
+    let mut first = init(&damaged);
+    first["kind"] = json!("data");
+    project.keep(&[(damaged.clone(), vec![first]), (sound.clone(), vec![init(&sound)])]);
+    let outcome = project.tidemill(&["state"]);
+    assert_eq!(outcome.code, Some(2), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("shardId-000000000001"), "{}", outcome.stdout);
+    assert!(outcome.stderr.contains("slot 1 (record 1)") && outcome.stderr.contains("shardId-000000000000"));
+}

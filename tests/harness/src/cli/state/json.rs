@@ -1,28 +1,42 @@
 //! State as JSON, in full.
 
+use serde::{Serialize, Serializer};
 use serde_json::{Value as Json, json};
 use tidemill_core::{EventTime, Position, Progress, Span, Watermark};
 use tidemill_journal::{JournalId, Output};
 
 use crate::state::{Cell, Commit, KeyState, ShardState, cbor};
 
-/// Shards, with all their keys if asked for.
-pub(super) fn shards(shards: &[ShardState], with_keys: bool) -> String {
-    let all: Vec<Json> = shards
-        .iter()
-        .map(|shard| {
-            let mut json = head(shard);
-            if with_keys {
-                json["keys"] = shard.keys().map(|state| key(&state)).collect();
-            }
-            json
-        })
-        .collect();
-    line(&json!({ "shards": all }))
+/// Shards, with all their keys if asked for: a shard may have millions, so each is made when its
+/// turn comes.
+#[derive(Serialize)]
+pub(super) struct Shards<'a> {
+    shards: Vec<Shard<'a>>,
+}
+
+#[derive(Serialize)]
+struct Shard<'a> {
+    #[serde(flatten)]
+    head: Json,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keys: Option<Keys<'a>>,
+}
+
+struct Keys<'a>(&'a ShardState);
+
+impl Serialize for Keys<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.keys().map(|state| key(&state)))
+    }
+}
+
+pub(super) fn shards(shards: &[ShardState], with_keys: bool) -> Shards<'_> {
+    let shards = shards.iter().map(|shard| Shard { head: head(shard), keys: with_keys.then_some(Keys(shard)) });
+    Shards { shards: shards.collect() }
 }
 
 /// Keys, each with where its shard stands.
-pub(super) fn keys(found: &[(&ShardState, KeyState)]) -> String {
+pub(super) fn keys(found: &[(&ShardState, KeyState)]) -> Json {
     let all: Vec<Json> = found
         .iter()
         .map(|(shard, state)| {
@@ -31,11 +45,11 @@ pub(super) fn keys(found: &[(&ShardState, KeyState)]) -> String {
             json
         })
         .collect();
-    line(&json!({ "keys": all }))
+    json!({ "keys": all })
 }
 
 /// A commit's record.
-pub(super) fn commit(commit: &Commit) -> String {
+pub(super) fn commit(commit: &Commit) -> Json {
     let record = &commit.record;
     let changes: Vec<Json> = commit
         .changes()
@@ -45,7 +59,7 @@ pub(super) fn commit(commit: &Commit) -> String {
             json
         })
         .collect();
-    line(&json!({
+    json!({
         "journal": journal(&commit.journal),
         "commit": record.number,
         "kind": record.kind,
@@ -60,11 +74,7 @@ pub(super) fn commit(commit: &Commit) -> String {
         "spills": record.spills,
         "changes": changes,
         "outputs": record.outputs.iter().map(output).collect::<Vec<_>>(),
-    }))
-}
-
-fn line(json: &Json) -> String {
-    format!("{json}\n")
+    })
 }
 
 fn head(shard: &ShardState) -> Json {

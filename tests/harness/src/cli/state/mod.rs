@@ -4,11 +4,12 @@ mod columns;
 mod json;
 mod text;
 
-use std::io::{Write, stdout};
+use std::io::{self, BufWriter, Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use serde::Serialize;
 use tidemill_journal::{JournalId, Kind};
 
 use crate::error::Error;
@@ -87,22 +88,25 @@ pub(super) async fn run(arguments: StateArguments, template: Option<PathBuf>) ->
     }
     if let Some(number) = arguments.commit {
         let commit = Commit::read(&opened.store, single(&journals)?, number).await?;
-        return print(&if arguments.json { json::commit(&commit) } else { text::commit(&commit, style) });
+        return arguments.print(&json::commit(&commit), || text::commit(&commit, style));
     }
     let (shards, failures) = read(&opened, &journals).await;
     if let Some(written) = &arguments.key {
         let found = found(&shards, written);
-        if found.is_empty() {
-            return Err(failures.into_iter().next().unwrap_or_else(|| no_key(&shards, written)));
+        if found.is_empty() && failures.is_empty() {
+            return Err(no_key(&shards, written));
         }
-        return print(&if arguments.json { json::keys(&found) } else { text::keys(&found, style) });
+        arguments.print(&json::keys(&found), || text::keys(&found, style))?;
+    } else {
+        let keys = arguments.pipeline.is_some();
+        arguments.print(&json::shards(&shards, keys), || text::shards(&shards, keys, style))?;
     }
-    let keys = arguments.pipeline.is_some();
-    print(&if arguments.json { json::shards(&shards, keys) } else { text::shards(&shards, keys, style) })?;
-    match failures.into_iter().next() {
-        Some(failure) => Err(failure),
-        None => Ok(ExitCode::SUCCESS),
+    if failures.is_empty() {
+        return Ok(ExitCode::SUCCESS);
     }
+    // Journals that cannot be read fail the command, after the others were shown.
+    let failures: Vec<String> = failures.iter().map(Error::to_string).collect();
+    Err(Error::NotFound(failures.join("\n")))
 }
 
 impl StateArguments {
@@ -115,6 +119,19 @@ impl StateArguments {
             _ => Source::Newest,
         };
         Options { template, source, table: self.table.clone() }
+    }
+
+    /// Prints one or the other, as asked for.
+    fn print(&self, json: &impl Serialize, text: impl FnOnce() -> String) -> Result<ExitCode, Error> {
+        let mut out = BufWriter::new(stdout().lock());
+        let written = if self.json {
+            serde_json::to_writer(&mut out, json).map_err(io::Error::from).and_then(|()| writeln!(out))
+        } else {
+            out.write_all(text().as_bytes())
+        };
+        let written = unless_closed(written.and_then(|()| out.flush()));
+        written.map_err(|source| Error::writing(Path::new("standard output"), source))?;
+        Ok(ExitCode::SUCCESS)
     }
 
     /// The journals of the pipeline and shard asked for; an error says what there is.
@@ -194,12 +211,6 @@ fn no_key(shards: &[ShardState], written: &str) -> Error {
         _ => format!("there are those of {}", listed(keys.iter().map(String::as_str))),
     };
     Error::NotFound(format!("no open window of key `{written}`: {there}"))
-}
-
-fn print(text: &str) -> Result<ExitCode, Error> {
-    let written = stdout().write_all(text.as_bytes()).and_then(|()| stdout().flush());
-    unless_closed(written).map_err(|source| Error::writing(Path::new("standard output"), source))?;
-    Ok(ExitCode::SUCCESS)
 }
 
 #[cfg(test)]
