@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use departures::departures;
 use serde_json::Value;
-use tidemill::handler::{Done, Handler, Limits, Work};
+use tidemill::handler::{Done, Handler, Limits, Source, Work};
 use tidemill::{Error, Json, Kinesis, OnBad, OutOfOrder, Pipeline, Tumbling};
-use tidemill_core::Record;
-use tidemill_journal::{Deadline, Incarnation, Ring};
+use tidemill_core::{Record, SequenceNumber};
+use tidemill_journal::{Deadline, Incarnation, JournalId, Ring, Store};
 use tidemill_tests::{FaultyStore, Flight, Inbox, records};
 use tokio::time::Instant;
 
@@ -276,4 +276,42 @@ fn many_updates_of_one_window_cost_no_more_than_their_number() {
         // A scan over all that the batch touched, for each of its records, would take minutes here.
         assert_eq!(take(&mut environment, &all).await.expect("done").taken, 6_000);
     });
+}
+
+/// A source stream that has these records.
+struct Stream(Vec<SequenceNumber>);
+
+impl Source for Stream {
+    async fn next_after(&self, _: &str, _: &str, position: &SequenceNumber) -> Result<Option<SequenceNumber>, String> {
+        Ok(self.0.iter().find(|number| *number > position).cloned())
+    }
+}
+
+#[test]
+fn records_that_the_event_source_left_out_are_told() {
+    run(async {
+        let (store, inbox) = (FaultyStore::default(), Inbox::default());
+        let flights: Vec<_> = (0..10).map(|number| Flight::new("JFK", number, 1)).collect();
+        let all = records(&flights);
+        let stream = || Stream(all.iter().map(|record| record.position.sequence.clone()).collect());
+        let mut environment = handler(&store, &inbox).watching(stream());
+        let handle = async |environment: &mut Handler<_, _, Stream>, records: &[Record<'_>]| {
+            environment.handle(STREAM, SHARD, Work::Records(records), Deadline::NONE).await.expect("done")
+        };
+        assert_eq!(handle(&mut environment, &all[..2]).await.gap, None, "a journal that begins has no gap");
+        assert_eq!(handle(&mut environment, &all[2..4]).await.gap, None);
+        let mut cold = handler(&store, &inbox).watching(stream());
+        assert_eq!(handle(&mut cold, &all[2..5]).await.gap, None, "repeats are no gap");
+        let mut cold = handler(&store, &inbox).watching(stream());
+        let done = handle(&mut cold, &all[7..]).await;
+        assert_eq!(done.gap, Some(all[4].position.clone()));
+        assert_eq!(done.taken, 3, "what came is taken all the same");
+        let item = store.items().read_slot(&journal(), 5).await.expect("read").expect("the commit");
+        let record = tidemill_journal::Record::decode(&item.body).expect("a record");
+        assert_eq!(record.gap, done.gap, "and the gap stands in the journal");
+    });
+}
+
+fn journal() -> JournalId {
+    JournalId { pipeline: "departures".to_owned(), stream: STREAM.to_owned(), shard: SHARD.to_owned() }
 }

@@ -126,8 +126,8 @@ impl KinesisSink {
     fn unknown(&self, sink: &str) -> String {
         let known: Vec<&str> = self.streams.keys().map(String::as_str).collect();
         format!(
-            "there are outputs for a sink `{sink}`, and streams for {known:?} alone: set the variable TIDEMILL_STREAM_… of \
-             that sink, until its outputs are sent"
+            "there is no sink `{sink}`, only {known:?}. Set the variable TIDEMILL_STREAM_… of that sink, at least until the \
+             outputs that wait for it in the journal are sent"
         )
     }
 

@@ -24,6 +24,7 @@ mod emit;
 mod fault;
 mod kpl;
 mod respond;
+mod source;
 #[cfg(test)]
 mod testing;
 
@@ -33,3 +34,4 @@ pub use decode::{Batch, DecodeError, Invocation, SourceShard, Unpacked, decode};
 pub use dynamodb::{DynamoStore, TABLE_VARIABLE, list_journals};
 pub use emit::{KinesisSink, MAX_RECORD_BYTES, SinkStream};
 pub use respond::{failed_from, succeeded};
+pub use source::KinesisSource;

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use lambda_runtime::{Diagnostic, LambdaEvent, LambdaInvocation, Runtime, service_fn};
 use serde::Serialize;
 use tidemill_aws::{
-    DynamoStore, Invocation, KinesisSink, SinkStream, check_streams, connect, decode, failed_from, succeeded,
+    DynamoStore, Invocation, KinesisSink, KinesisSource, SinkStream, check_streams, connect, decode, failed_from,
+    succeeded,
 };
 use tidemill_journal::{Deadline, Incarnation, Sink, Store};
 use tokio::sync::Mutex as AsyncMutex;
@@ -17,7 +18,7 @@ use tokio::time::Instant;
 use tower::{Layer, Service};
 use tracing::Level;
 
-use crate::handler::{Done, Handler, Limits, Work};
+use crate::handler::{Done, Handler, Limits, Source, Work};
 use crate::settings::{self, ALLOW_DRAIN, Settings};
 use crate::{Error, Pipeline};
 
@@ -46,8 +47,9 @@ pub async fn run(pipeline: Pipeline) -> Result<(), Error> {
         return Err(Error::Settings(problems));
     }
     tracing::info!(pipeline = %pipeline, "ready");
+    let source = KinesisSource::new(clients.kinesis.clone());
     let sink = KinesisSink::new(clients.kinesis, streams);
-    let handler = Handler::new(pipeline, store, sink, limits(), Box::new(draw_incarnation));
+    let handler = Handler::new(pipeline, store, sink, limits(), Box::new(draw_incarnation)).watching(source);
     serve(handler, rules).await
 }
 
@@ -94,10 +96,11 @@ fn draw_incarnation() -> Incarnation {
     Incarnation(fastrand::u64(..))
 }
 
-async fn serve<S, K>(handler: Handler<S, K>, rules: Rules) -> Result<(), Error>
+async fn serve<S, K, P>(handler: Handler<S, K, P>, rules: Rules) -> Result<(), Error>
 where
     S: Store + 'static,
     K: Sink + 'static,
+    P: Source + 'static,
 {
     let (handler, rules) = (Arc::new(AsyncMutex::new(handler)), Arc::new(rules));
     let bodies = Bodies::default();
@@ -141,12 +144,12 @@ impl Rules {
 }
 
 /// Decode, work, respond.
-async fn invoke<S: Store, K: Sink>(
-    handler: &mut Handler<S, K>,
+async fn invoke<S: Store, K: Sink, P: Source>(
+    handler: &mut Handler<S, K, P>,
     body: &[u8],
     rules: &Rules,
     deadline: Deadline,
-) -> Result<impl Serialize + use<S, K>, Error> {
+) -> Result<impl Serialize + use<S, K, P>, Error> {
     let done = match decode(body).map_err(|e| Error::Event(e.to_string()))? {
         Invocation::Batch(batch) => match batch.source() {
             Some(source) => {
@@ -175,7 +178,7 @@ async fn invoke<S: Store, K: Sink>(
 }
 
 fn report(done: &Done) {
-    let Done { taken, repeats, commits, outputs, late, quarantined, conflicts, again_from, .. } = done;
+    let Done { taken, repeats, commits, outputs, late, quarantined, conflicts, gap, again_from, .. } = done;
     if *quarantined > 0 {
         tracing::warn!(quarantined, "records went to the quarantine; each entry says why");
     }
@@ -183,6 +186,13 @@ fn report(done: &Done) {
         tracing::warn!(
             repeats,
             "all records lie before the position and were dropped; to process them again, use a new pipeline name"
+        );
+    }
+    if let Some(position) = gap {
+        tracing::error!(
+            %position,
+            "the event source left out records behind this position: they are not counted. Was its mapping made anew at \
+             LATEST, or the stream's retention too short?"
         );
     }
     if let Some(first) = again_from {

@@ -22,6 +22,8 @@ pub struct Done {
     pub quarantined: usize,
     /// Races lost to another environment.
     pub conflicts: usize,
+    /// Behind which position records are missing: the event source left them out.
+    pub gap: Option<Position>,
     /// Where the batch is to be sent again from, because time was up. What lies before is done.
     pub again_from: Option<SequenceNumber>,
     /// Whether time was up.

@@ -3,6 +3,7 @@
 mod breaker;
 mod cache;
 mod done;
+mod gap;
 mod next;
 mod shard;
 mod suspicion;
@@ -24,6 +25,7 @@ use shard::OpenShard;
 use suspicion::Suspicion;
 
 pub use done::Done;
+pub use gap::{Source, Unwatched};
 
 /// Draws the random number that names a new life of a journal.
 pub type DrawIncarnation = Box<dyn Fn() -> Incarnation + Send + Sync>;
@@ -57,11 +59,12 @@ impl Default for Limits {
 }
 
 /// Takes batches of any number of shards through a pipeline. One at a time: what is between two commits is nobody's.
-pub struct Handler<S, K> {
+pub struct Handler<S, K, P = Unwatched> {
     pipeline: Pipeline,
     outbox: Outbox,
     store: S,
     sink: K,
+    source: P,
     draw_incarnation: DrawIncarnation,
     limits: Limits,
     shards: Cache,
@@ -74,9 +77,18 @@ impl<S: Store, K: Sink> Handler<S, K> {
     pub fn new(pipeline: Pipeline, store: S, sink: K, limits: Limits, draw_incarnation: DrawIncarnation) -> Self {
         let outbox = Outbox::of(&pipeline);
         let shards = Cache::new(limits.cache_bytes);
-        Self { pipeline, outbox, store, sink, draw_incarnation, limits, shards, survived: BTreeMap::new() }
+        let source = Unwatched;
+        Self { pipeline, outbox, store, sink, source, draw_incarnation, limits, shards, survived: BTreeMap::new() }
     }
 
+    /// Looks at the source stream for records that the event source left out.
+    pub fn watching<P: Source>(self, source: P) -> Handler<S, K, P> {
+        let Self { pipeline, outbox, store, sink, draw_incarnation, limits, shards, survived, .. } = self;
+        Handler { pipeline, outbox, store, sink, source, draw_incarnation, limits, shards, survived }
+    }
+}
+
+impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
     /// The pipeline.
     pub const fn pipeline(&self) -> &Pipeline {
         &self.pipeline
@@ -120,7 +132,7 @@ impl<S: Store, K: Sink> Handler<S, K> {
                 false => Suspicion::raise(&self.store, journal, &view).await?,
             };
             let breaker = self.survived.get(journal).copied().unwrap_or_default();
-            return Ok(OpenShard { view, state, is_exact: true, is_current: true, suspicion, breaker });
+            return Ok(OpenShard { view, state, is_exact: true, is_current: true, is_new: true, suspicion, breaker });
         };
         open.is_current = open.view.is_wary();
         if open.is_current && open.follow(&self.store, journal).await? == CaughtUp::Lost {
@@ -184,11 +196,17 @@ impl<S: Store, K: Sink> Handler<S, K> {
             }
             let step = open.suspicion.step(open.state.as_mut(), &next, caps);
             open.breaker.check(&self.pipeline, &step)?;
-            let draft = self.draft(journal, view, &next, &step, open.state.as_mut(), may_spill)?;
+            let gap = match next.records.first() {
+                Some(first) => gap::find(&self.source, journal, view, first, open.is_new).await,
+                None => None,
+            };
+            let mut draft = self.draft(journal, view, &next, &step, open.state.as_mut())?;
+            (draft.gap, draft.may_spill) = (gap.clone(), may_spill);
             match commit(&self.store, journal, flushed, draft, open.state.as_ref(), deadline).await? {
                 Committed::Done => {
                     open.state.install();
-                    open.is_current = true;
+                    (open.is_current, open.is_new) = (true, false);
+                    done.gap = done.gap.or(gap);
                     open.breaker.count(&step);
                     open.suspicion.move_on(&self.store, journal, &open.view).await?;
                     done.add(&step);
@@ -216,7 +234,6 @@ impl<S: Store, K: Sink> Handler<S, K> {
         next: &Next<'_>,
         step: &Step,
         state: &mut dyn Shard,
-        may_spill: bool,
     ) -> Result<Draft, Error> {
         let encode = |why| tidemill_journal::Error::Encode { journal: journal.clone(), number: view.number() + 1, why };
         let position = match step.taken {
@@ -231,7 +248,7 @@ impl<S: Store, K: Sink> Handler<S, K> {
             outputs: self.outbox.pack(journal, view, step, &self.sink),
             gap: None,
             tick: None,
-            may_spill,
+            may_spill: false,
         })
     }
 }

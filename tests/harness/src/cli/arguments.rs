@@ -35,6 +35,8 @@ Examples:
   cargo tidemill replay --environments 3                 no environment sees a shard twice in a row
   cargo tidemill replay --input my.jsonl --quarantine -  own records; what could not be processed
   cargo tidemill replay --shards 4 --expect none         more shards, results not compared
+  cargo tidemill replay --limits                         sinks as slow as on AWS
+  cargo tidemill replay --artifact target/lambda/departures/bootstrap
 
 Results are compared as JSON values in any order. Options that change them
 (--input, --partition-key, --no-drain, another number of --shards) are compared
@@ -140,8 +142,16 @@ pub(super) struct ReplayArguments {
     keep: bool,
 
     /// Build the function with the release profile
-    #[arg(long, help_heading = "Delivery")]
+    #[arg(long, conflicts_with = "artifact", help_heading = "Delivery")]
     release: bool,
+
+    /// Run this executable, for example one of `cargo lambda build`, in place of building one
+    #[arg(long, value_name = "FILE", help_heading = "Delivery")]
+    artifact: Option<PathBuf>,
+
+    /// Let shards take of the function what they take on AWS: 1,000 records and 1 MiB a second
+    #[arg(long, help_heading = "Delivery")]
+    limits: bool,
 }
 
 impl ReplayArguments {
@@ -162,6 +172,8 @@ impl ReplayArguments {
             kills: self.kill,
             seed: self.seed,
             release: self.release,
+            artifact: self.artifact.clone(),
+            limits: self.limits,
             drain: !self.no_drain,
             keep: self.keep,
         }

@@ -47,12 +47,16 @@ fn rows(report: &Report) -> Vec<(&'static str, String)> {
     if report.repeats > 0 {
         rows.push(("repeats", with(report.repeats, "sent again, dropped by source and id")));
     }
+    if let Some(throttled) = report.throttled {
+        rows.push(("throttled", with(throttled, "records refused over a shard's limits, sent again")));
+    }
     rows.push(("write units", write_units(report)));
     rows.push(("requests", requests(report)));
     if let Some(cpu) = report.function_cpu_ms {
         rows.push(("function CPU", function_cpu(cpu, report.records)));
     }
-    rows.push(("time", seconds(report.wall_ms)));
+    let longest = seconds(report.longest_invocation_ms);
+    rows.push(("time", format!("{}, longest invocation {longest}", seconds(report.wall_ms))));
     if let Some(kept) = &report.kept {
         rows.push(("kept", shown(kept).display().to_string()));
     }
@@ -229,6 +233,7 @@ mod tests {
             repeats: 12,
             late: 60,
             quarantined: 0,
+            throttled: Some(1_200),
             write_units: 112.5,
             read_units: 3.0,
             requests: BTreeMap::from([
@@ -239,6 +244,7 @@ mod tests {
                 (String::from("DescribeStreamSummary"), 5),
             ]),
             function_cpu_ms: Some(1_312),
+            longest_invocation_ms: 234,
             wall_ms: 2_345,
             kept: Some("/p/.tidemill/runs/departures".into()),
             verdict,

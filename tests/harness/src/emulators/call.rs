@@ -52,6 +52,11 @@ impl Call {
         self.service == Service::Kinesis && matches!(self.operation.as_str(), "PutRecords" | "PutRecord")
     }
 
+    /// Whether it puts many records on a stream.
+    pub(crate) fn puts_records(&self) -> bool {
+        self.service == Service::Kinesis && self.operation == "PutRecords"
+    }
+
     /// Whether the capacity it consumes is read capacity, unless the answer says otherwise.
     pub(crate) fn reads(&self) -> bool {
         matches!(self.operation.as_str(), "GetItem" | "Query" | "Scan" | "BatchGetItem" | "TransactGetItems")

@@ -5,10 +5,12 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{StatusCode, Uri, request, response};
 use axum::response::{IntoResponse, Response};
 use hyper_util::client::legacy::Client;
@@ -22,6 +24,7 @@ use crate::environment::KillSwitch;
 use crate::error::Error;
 
 use super::call::{Call, Service};
+use super::limits::{Judged, Limits};
 use super::meter::Meter;
 use super::{Emulators, MAX_BODY, listen};
 
@@ -38,6 +41,7 @@ struct Door {
     client: Client<HttpConnector, Body>,
     meter: Arc<Meter>,
     switch: Arc<KillSwitch>,
+    limits: Option<Arc<Limits>>,
 }
 
 impl Front {
@@ -61,6 +65,7 @@ impl Front {
             client: Client::builder(TokioExecutor::new()).build_http(),
             meter,
             switch,
+            limits: emulators.limits.clone(),
         };
         let router = Router::new().fallback(pass).with_state(door);
         let mut server = JoinSet::new();
@@ -87,7 +92,16 @@ async fn pass(State(door): State<Door>, request: Request) -> Response {
     let call = Call::read(&parts.headers, &body);
     door.switch.before_call().await;
     door.meter.request(&call);
-    let Some((head, answer)) = door.forward(&call, parts, body).await else {
+    let limits = door.limits.as_ref().filter(|_| call.puts_records());
+    let passed = match limits.and_then(|limits| limits.judge(&body, Instant::now())) {
+        None => door.forward(&call, parts, body).await,
+        Some(mut judged) => match judged.admitted() {
+            Some(admitted) => door.forward_admitted(&call, parts, admitted, judged).await,
+            // No record reaches its stream: no moment to be killed at.
+            None => return throttled(judged),
+        },
+    };
+    let Some((head, answer)) = passed else {
         return StatusCode::BAD_GATEWAY.into_response();
     };
     if call.service == Service::DynamoDb {
@@ -99,7 +113,30 @@ async fn pass(State(door): State<Door>, request: Request) -> Response {
     Response::from_parts(head, Body::from(answer))
 }
 
+/// The answer to a request of which no shard takes any record now.
+fn throttled(judged: Judged) -> Response {
+    let answer = judged.answer(None).unwrap_or_default();
+    ([(CONTENT_TYPE, "application/x-amz-json-1.1")], answer).into_response()
+}
+
 impl Door {
+    /// Passes on what is left of a request, and answers all of it.
+    async fn forward_admitted(
+        &self,
+        call: &Call,
+        mut parts: request::Parts,
+        admitted: Bytes,
+        judged: Judged,
+    ) -> Option<(response::Parts, Bytes)> {
+        parts.headers.remove(CONTENT_LENGTH);
+        let (mut head, answer) = self.forward(call, parts, admitted).await?;
+        if !head.status.is_success() {
+            return Some((head, answer));
+        }
+        head.headers.remove(CONTENT_LENGTH);
+        Some((head, judged.answer(Some(&answer))?))
+    }
+
     async fn forward(&self, call: &Call, mut parts: request::Parts, body: Bytes) -> Option<(response::Parts, Bytes)> {
         let response = match call.service {
             Service::Kinesis => {

@@ -135,6 +135,18 @@ impl Kinesis {
         Ok(shards.filter_map(|shard| shard["ShardId"].as_str().map(str::to_owned)).collect())
     }
 
+    /// The shards of a stream, each with the highest hash key that goes there, in ascending order.
+    pub(super) async fn hash_ranges(&self, stream: &str) -> Result<Vec<(String, u128)>, Error> {
+        let answer = self.call(Operation::ListShards, json!({"StreamName": stream})).await?;
+        let range = |shard: &Value| {
+            let last = shard["HashKeyRange"]["EndingHashKey"].as_str()?.parse().ok()?;
+            Some((shard["ShardId"].as_str()?.to_owned(), last))
+        };
+        let mut ranges: Vec<_> = answer["Shards"].as_array().into_iter().flatten().filter_map(range).collect();
+        ranges.sort_by_key(|(_, last)| *last);
+        Ok(ranges)
+    }
+
     /// An iterator at a shard's first record.
     pub async fn first(&self, stream: &str, shard: &str) -> Result<String, Error> {
         let request = json!({"StreamName": stream, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"});

@@ -3,15 +3,18 @@
 //! A function reaches them through the [`Front`] of its environment only, so that what is counted
 //! is the function's own traffic and what is cut off is one process.
 
+mod bucket;
 mod call;
 mod dynamodb;
 mod front;
 mod kinesis;
+mod limits;
 mod meter;
 mod snapshot;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
@@ -19,6 +22,7 @@ pub use call::Call;
 pub use dynamodb::DynamoDb;
 pub use front::Front;
 pub use kinesis::{Kinesis, Record, ShardContent};
+pub use limits::Limits;
 pub use meter::{Meter, Usage};
 
 use crate::error::Error;
@@ -33,6 +37,8 @@ pub struct Emulators {
     pub kinesis: Kinesis,
     /// Its tables.
     pub dynamodb: DynamoDb,
+    /// What shards take of functions in a second; all there is if `None`.
+    pub limits: Option<Arc<Limits>>,
 }
 
 impl Emulators {
@@ -48,7 +54,13 @@ impl Emulators {
         for table in &template.tables {
             dynamodb.create_table(table)?;
         }
-        Ok(Self { kinesis, dynamodb })
+        Ok(Self { kinesis, dynamodb, limits: None })
+    }
+
+    /// From now on shards take of functions as much as on AWS, and no more.
+    pub async fn limit(&mut self, template: &Template) -> Result<(), Error> {
+        self.limits = Some(Arc::new(Limits::read(&self.kinesis, &template.streams).await?));
+        Ok(())
     }
 }
 

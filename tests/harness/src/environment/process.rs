@@ -46,6 +46,8 @@ pub struct Deployment {
     pub progress: Arc<dyn Progress>,
     /// How many processes were started.
     pub started: AtomicU64,
+    /// How long the longest invocation took, in milliseconds.
+    pub longest_ms: AtomicU64,
     /// CPU time of the processes that ended; unknown once one's is unknown.
     pub cpu: Mutex<Option<Duration>>,
 }
@@ -156,6 +158,7 @@ impl Environment {
         let timeout = self.deployment.function.timeout;
         let (reply, replied) = oneshot::channel();
         self.switch.arm(kills);
+        let begun = Instant::now();
         let deadline = SystemTime::now() + timeout;
         let request = request.clone();
         self.api.hand_out(Invocation { request, deadline, reply }).await;
@@ -166,6 +169,7 @@ impl Environment {
             status = self.process.wait() => Outcome::Failed(exited(status), Vec::new()),
             () = tokio::time::sleep(timeout) => Outcome::Failed(Failure::TimedOut(timeout), Vec::new()),
         };
+        self.deployment.took(begun.elapsed());
         self.sample_cpu(CPU_SAMPLING);
         let unused = self.switch.disarm();
         // Asked when nothing can fire any more. A process that heard of its commit may answer before
@@ -211,6 +215,11 @@ impl Deployment {
     /// CPU time of all processes that have ended.
     pub(super) fn cpu(&self) -> Option<Duration> {
         *self.cpu.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn took(&self, time: Duration) {
+        let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.longest_ms.fetch_max(millis, Ordering::Relaxed);
     }
 
     fn add_cpu(&self, of_one: Option<Duration>) {

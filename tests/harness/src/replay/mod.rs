@@ -3,6 +3,7 @@
 //! [`prepare`] reads everything that a user wrote and reports all that is wrong with it;
 //! [`Prepared::run`] builds the function, delivers the records, reads what came out and judges it.
 
+mod artifact;
 mod keep;
 mod options;
 mod prepare;

@@ -27,6 +27,10 @@ pub struct Options {
     pub seed: u64,
     /// Builds the function with the release profile.
     pub release: bool,
+    /// Runs this executable; builds one if `None`.
+    pub artifact: Option<PathBuf>,
+    /// Shards take of the function as much as on AWS, and no more.
+    pub limits: bool,
     /// Ends the input behind the last record, so that all windows close.
     pub drain: bool,
     /// Keeps the run's tables and sinks, for [`state`](crate::state) to look at.
@@ -59,6 +63,8 @@ impl Options {
             kills: 0,
             seed: 1,
             release: false,
+            artifact: None,
+            limits: false,
             drain: true,
             keep: false,
         }

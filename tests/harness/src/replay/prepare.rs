@@ -8,6 +8,7 @@ use crate::input::{self, Record, check_pointer};
 use crate::scenario::Scenario;
 use crate::template::{Function, Template};
 
+use super::artifact;
 use super::options::{Expect, Options};
 use super::verdict::{Expectation, Expected};
 
@@ -24,6 +25,8 @@ pub struct Prepared {
     pub function: Function,
     /// What would differ from AWS, and other doubts.
     pub warnings: Vec<Finding>,
+    /// The executable to run in place of one that is built.
+    pub(super) artifact: Option<PathBuf>,
     pub(super) records: Vec<Record>,
     pub(super) shards: u32,
     pub(super) batch_size: u32,
@@ -52,7 +55,9 @@ pub fn prepare(options: Options) -> Result<Prepared, Error> {
         return Err(invalid(findings));
     };
     let batch_size = options.batch_size.or(scenario.batch_size);
+    let artifact = options.artifact.as_deref().map(|path| artifact::find(path, &function.binary)).transpose()?;
     Ok(Prepared {
+        artifact,
         warnings: findings.into_warnings()?,
         batch_size: batch_size.unwrap_or(function.source.batch_size),
         shards,

@@ -39,6 +39,9 @@ pub struct Report {
     pub late: u64,
     /// Quarantined records.
     pub quarantined: u64,
+    /// Records that a shard's limits refused, each as often as it was; `None` without limits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub throttled: Option<u64>,
     /// Write capacity units of the function's requests.
     pub write_units: f64,
     /// Read capacity units of the function's requests.
@@ -47,6 +50,8 @@ pub struct Report {
     pub requests: BTreeMap<String, u64>,
     /// CPU time of all the function's processes; `None` where the system does not tell.
     pub function_cpu_ms: Option<u64>,
+    /// The longest invocation, of whatever outcome.
+    pub longest_invocation_ms: u64,
     /// Time from the first invocation to the last result read.
     pub wall_ms: u64,
     /// The folder that the run is kept in, if it is.

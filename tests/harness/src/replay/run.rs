@@ -18,7 +18,7 @@ use super::sinks::Collected;
 use super::verdict::{Expectation, Expected, Verdict};
 
 impl Prepared {
-    /// Builds the function, replays the records, and reports. Dropping the future ends all that
+    /// Builds the function unless it is given, replays the records, and reports. Dropping the future ends all that
     /// it started.
     pub async fn run(self, progress: Arc<dyn Progress>) -> Result<Report, Error> {
         let (executable, (emulators, shards)) = tokio::try_join!(self.build(&*progress), self.put())?;
@@ -45,6 +45,9 @@ impl Prepared {
     }
 
     async fn build(&self, progress: &dyn Progress) -> Result<PathBuf, Error> {
+        if let Some(artifact) = &self.artifact {
+            return Ok(artifact.clone());
+        }
         let binary =
             Binary { folder: self.template.folder(), name: &self.function.binary, release: self.options.release };
         binary.build(progress).await
@@ -53,7 +56,10 @@ impl Prepared {
     /// Creates the account and puts the records on the source stream.
     async fn put(&self) -> Result<(Emulators, Vec<ShardContent>), Error> {
         let source = &self.function.source.stream;
-        let emulators = Emulators::start(&self.template, source, self.shards).await?;
+        let mut emulators = Emulators::start(&self.template, source, self.shards).await?;
+        if self.options.limits {
+            emulators.limit(&self.template).await?;
+        }
         let shards = emulators.kinesis.put(source, &self.records).await?;
         Ok((emulators, shards))
     }
@@ -73,6 +79,7 @@ impl Prepared {
             meter: Arc::new(Meter::default()),
             progress: Arc::clone(progress),
             started: AtomicU64::new(0),
+            longest_ms: AtomicU64::new(0),
             cpu: Mutex::new(Some(Duration::ZERO)),
         };
         let size = u64::from(self.batch_size);
@@ -93,7 +100,8 @@ impl Prepared {
     fn report(&self, mapping: &Mapping, collected: Collected, cpu: Option<Duration>, wall: Duration) -> Report {
         let tally = &mapping.tally;
         let kills = mapping.pool.plan(|plan| plan.kills());
-        let usage: Usage = mapping.pool.deployment().meter.total();
+        let deployment = mapping.pool.deployment();
+        let usage: Usage = deployment.meter.total();
         let verdict = self.expectation.judge(&collected.results, &collected.late);
         let differences = match &verdict {
             Verdict::Differs(differences) => Some(differences.as_ref().clone()),
@@ -113,10 +121,12 @@ impl Prepared {
             repeats: collected.repeats,
             late: collected.late.len() as u64,
             quarantined: collected.quarantined.len() as u64,
+            throttled: deployment.emulators.limits.as_ref().map(|limits| limits.throttled()),
             write_units: usage.write_units,
             read_units: usage.read_units,
             requests: usage.requests,
             function_cpu_ms: cpu.map(millis),
+            longest_invocation_ms: deployment.longest_ms.load(Ordering::Relaxed),
             wall_ms: millis(wall),
             kept: None,
             verdict,

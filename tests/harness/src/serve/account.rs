@@ -79,7 +79,7 @@ pub(super) async fn open(account: &Account, template: &Template) -> Result<(Emul
             dynamodb.create_table(table)?;
         }
     }
-    Ok((Emulators { kinesis, dynamodb }, differences))
+    Ok((Emulators { kinesis, dynamodb, limits: None }, differences))
 }
 
 pub(super) fn write(path: &Path, text: &str) -> Result<(), Error> {
