@@ -146,7 +146,7 @@ async fn attempts_are_overwritten<S: Store>(store: &S) {
 
 async fn parts_are_whole_or_absent<S: Store>(store: &S) {
     let journal = journal("parts");
-    let id = PartId { id: "0007-00-5".to_owned(), chunks: 2, bytes: 300_004 };
+    let id = PartId { id: "0007-00-5".to_owned(), chunks: 2, bytes: 300_004, plain: 600_000 };
     let chunks = [Bytes::from(vec![1; 300_000]), Bytes::from_static(b"tail")];
     let read = async |id: &PartId| store.read_part(&journal, id).await.expect("the store answers");
     assert_eq!(read(&id).await, None);

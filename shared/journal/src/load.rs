@@ -165,7 +165,7 @@ async fn restore_images<S: Store, T: State + ?Sized>(
         };
         let damaged = |why: String| Error::damaged(journal, format!("part {}", id.id), why);
         let image = parts::open_image(name, &chunks).map_err(damaged)?;
-        for cell in &image.cells {
+        for cell in image.cells.iter() {
             state.restore(cell).map_err(|corrupt| damaged(corrupt.to_string()))?;
         }
     }

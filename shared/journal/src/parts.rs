@@ -3,6 +3,8 @@
 //! An image is as of s = n − 1, the view that the put of commit n is conditioned on: a function of the history, so two
 //! writers of one name write the same. The loader applies to it every record after s.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use tidemill_core::{Change, PartRange, part_hash};
 
@@ -30,9 +32,14 @@ impl Part {
         Self { name, grown: 0, touched: false }
     }
 
-    /// Bytes of its image.
+    /// Bytes of its image, as stored.
     pub(crate) fn image_bytes(&self) -> usize {
         self.name.image.as_ref().map_or(0, |image| image.bytes as usize)
+    }
+
+    /// Bytes of its cells, before they are packed.
+    pub(crate) fn plain_bytes(&self) -> usize {
+        self.name.image.as_ref().map_or(0, |image| image.plain as usize)
     }
 }
 
@@ -117,27 +124,28 @@ pub(crate) fn seal_image(view: &View, range: PartRange, cells: &[Change]) -> Res
     if cells.is_empty() {
         return Ok(None);
     }
-    let image = PartImage { incarnation: view.incarnation, range, as_of: view.number, cells: cells.to_vec() };
+    let plain = cells.iter().map(Change::bytes).sum();
+    let image = PartImage { incarnation: view.incarnation, range, as_of: view.number, cells: Cow::Borrowed(cells) };
     let bytes = Bytes::from(frame::seal(&image)?);
     // Two versions of the code may encode one state differently: the content is part of the name.
     let id = format!("{}-{:016x}-{}-{:016x}", view.incarnation, range.first, view.number, part_hash(&bytes));
-    Ok(Some(chunked(id, &bytes)))
+    Ok(Some(chunked(id, &bytes, plain)))
 }
 
-/// Bytes as an item of so many chunks.
-pub(crate) fn chunked(id: String, bytes: &Bytes) -> Image {
+/// Bytes, once `plain` of them, as an item of so many chunks.
+pub(crate) fn chunked(id: String, bytes: &Bytes, plain: usize) -> Image {
     let starts = (0..bytes.len()).step_by(CHUNK_BYTES);
     let chunks: Vec<Bytes> = starts.map(|at| bytes.slice(at..bytes.len().min(at + CHUNK_BYTES))).collect();
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    Image { id: PartId { id, chunks: count(chunks.len()), bytes: count(bytes.len()) }, chunks }
+    Image { id: PartId { id, chunks: count(chunks.len()), bytes: count(bytes.len()), plain: count(plain) }, chunks }
 }
 
 /// The cells in an image's chunks.
 ///
 /// # Errors
 /// If the bytes are damaged, or of another part.
-pub(crate) fn open_image(name: &PartName, chunks: &[Bytes]) -> Result<PartImage, String> {
-    let image: PartImage = frame::open(&chunks.concat())?;
+pub(crate) fn open_image(name: &PartName, chunks: &[Bytes]) -> Result<PartImage<'static>, String> {
+    let image: PartImage<'static> = frame::open(&chunks.concat())?;
     // A name may say a later s than the image: nothing touched the part between them.
     if image.range == name.range && image.as_of <= name.as_of {
         Ok(image)

@@ -1,5 +1,6 @@
 //! The journal record: what one commit holds, and its stored bytes.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -184,6 +185,12 @@ mod stored_changes {
         )
     }
 
+    pub(super) fn deserialize_cow<'de, 'a, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Cow<'a, [Change]>, D::Error> {
+        deserialize(deserializer).map(Cow::Owned)
+    }
+
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Change>, D::Error> {
         let stored = Vec::<Stored>::deserialize(deserializer)?;
         let change = |(key, slot, value): Stored| Change {
@@ -228,12 +235,12 @@ pub(crate) struct SpilledContent {
 /// A part's image: the cells of a range of keys as of a commit.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct PartImage {
+pub(crate) struct PartImage<'a> {
     #[serde(rename = "inc")]
     pub(crate) incarnation: Incarnation,
     pub(crate) range: PartRange,
     #[serde(rename = "s")]
     pub(crate) as_of: u64,
-    #[serde(with = "stored_changes")]
-    pub(crate) cells: Vec<Change>,
+    #[serde(serialize_with = "stored_changes::serialize", deserialize_with = "stored_changes::deserialize_cow")]
+    pub(crate) cells: Cow<'a, [Change]>,
 }

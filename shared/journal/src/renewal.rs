@@ -15,10 +15,9 @@ use crate::{Error, JournalId, PartId, PartName, State, View};
 
 /// Records behind the oldest s may outweigh a small state up to this.
 const RECORDS_BYTES: usize = 1 << 20;
-/// What an image should take. More for a large state, so that the parts remain few against the ring.
-const IMAGE_BYTES: usize = 100 << 10;
-/// What is packed as one image at the most, before packing.
-const PLAIN_BYTES: usize = 16 << 20;
+/// What the cells of a part should take before they are packed: some two thousand small ones, a few milliseconds. More
+/// for a large state, so that the parts remain few against the ring.
+const PART_BYTES: usize = 100 << 10;
 /// How many parts that nothing touched one commit names again beyond those whose turn it is: a name takes some 60 bytes.
 const NAMES_AT_ONCE: usize = 32;
 
@@ -108,18 +107,11 @@ fn rewrite(
     let mut waiting = vec![(range, cells)];
     while let Some((range, cells)) = waiting.pop() {
         let plain: usize = cells.iter().map(Change::bytes).sum();
-        // Far too large before it is even packed: cells of one hash alone stay together.
-        let image = match plain > PLAIN_BYTES && has_two_hashes(&cells) {
-            true => None,
-            false => parts::seal_image(view, range, &cells).map_err(encode)?,
-        };
-        let bytes = image.as_ref().map_or(plain, |image| image.id.bytes as usize);
-        if bytes > 2 * target_bytes(view)
-            && let Some(halves) = divide(range, cells)
-        {
-            waiting.extend(halves);
+        if plain > 2 * target_bytes(view) && has_two_hashes(&cells) {
+            waiting.extend(divide(range, cells));
             continue;
         }
+        let image = parts::seal_image(view, range, &cells).map_err(encode)?;
         let name = image.as_ref().map(|image| image.id.clone());
         renewal.names.push(PartName { range, image: name, as_of: view.number });
         renewal.images.extend(image);
@@ -133,13 +125,13 @@ fn rewrite(
 
 /// At most half as many parts as slots: with one a commit, each has its turn before it must.
 fn target_bytes(view: &View) -> usize {
-    let state: usize = view.parts.iter().map(Part::image_bytes).sum();
-    IMAGE_BYTES.max(state / (view.ring.slots() as usize / 2).max(1))
+    let state: usize = view.parts.iter().map(Part::plain_bytes).sum();
+    PART_BYTES.max(state / (view.ring.slots() as usize / 2).max(1))
 }
 
 /// A part beside this one, if both are so small that one image holds them and has room to grow.
 fn small_neighbour<'v>(view: &'v View, part: &Part) -> Option<&'v Part> {
-    let small = |part: &Part| part.image_bytes() + part.grown.min(IMAGE_BYTES) / 8 < target_bytes(view) / 4;
+    let small = |part: &Part| part.plain_bytes() + part.grown.min(PART_BYTES) / 8 < target_bytes(view) / 4;
     let beside = |other: &&Part| {
         other.name.range.last.checked_add(1) == Some(part.name.range.first)
             || part.name.range.last.checked_add(1) == Some(other.name.range.first)
@@ -155,17 +147,14 @@ fn has_two_hashes(cells: &[Change]) -> bool {
     cells.first().map(hash) != cells.last().map(hash)
 }
 
-/// A range and its cells, in order of their hash, cut in two of about as many cells. `None` where all cells have one hash,
-/// as those of one key do: they stay together.
-fn divide(range: PartRange, mut cells: Vec<Change>) -> Option<[(PartRange, Vec<Change>); 2]> {
+/// A range and its cells, in order of their hash and of two hashes at least, cut in two of about as many cells. The cells
+/// of one key stay together.
+fn divide(range: PartRange, mut cells: Vec<Change>) -> [(PartRange, Vec<Change>); 2] {
     let hash = |cell: &Change| part_hash(&cell.key);
-    let middle = hash(cells.get(cells.len() / 2)?);
+    let (lowest, middle) = (cells.first().map_or(0, hash), cells.get(cells.len() / 2).map_or(0, hash));
     // The upper half begins with the middle's hash, or behind it where that is the lowest there is.
-    let first = match hash(cells.first()?) < middle {
-        true => middle,
-        false => cells.iter().map(hash).find(|other| *other > middle)?,
-    };
+    let behind = |cells: &[Change]| cells.iter().map(hash).find(|other| *other > middle).unwrap_or(range.last);
+    let first = if lowest < middle { middle } else { behind(&cells) };
     let upper = cells.split_off(cells.partition_point(|cell| hash(cell) < first));
-    let (below, above) = (PartRange { last: first - 1, ..range }, PartRange { first, ..range });
-    Some([(below, cells), (above, upper)])
+    [(PartRange { last: first - 1, ..range }, cells), (PartRange { first, ..range }, upper)]
 }

@@ -5,7 +5,7 @@
 //! more: when `oldest` has passed it.
 
 use bytes::Bytes;
-use tidemill_core::part_hash;
+use tidemill_core::{Change, part_hash};
 
 use crate::parts::{self, Image};
 use crate::record::SpilledContent;
@@ -16,7 +16,9 @@ pub(crate) fn move_out(record: &Record) -> Result<(Record, Image), String> {
     let content = SpilledContent { changes: record.changes.clone(), outputs: record.outputs.clone() };
     let bytes = Bytes::from(frame::seal(&content)?);
     let id = format!("{}-spill-{}-{:016x}", record.incarnation, record.number, part_hash(&bytes));
-    let image = parts::chunked(id, &bytes);
+    let plain = record.changes.iter().map(Change::bytes).sum::<usize>()
+        + record.outputs.iter().map(|output| output.data.len()).sum::<usize>();
+    let image = parts::chunked(id, &bytes, plain);
     let spills = vec![Spill { id: image.id.clone() }];
     Ok((Record { changes: Vec::new(), outputs: Vec::new(), spills, ..record.clone() }, image))
 }

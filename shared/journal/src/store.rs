@@ -94,6 +94,8 @@ pub struct PartId {
     pub chunks: u32,
     /// How many bytes they hold.
     pub bytes: u32,
+    /// How many bytes that was before it was packed.
+    pub plain: u32,
 }
 
 /// How often an environment began to work behind a position: what an environment that dies leaves behind.

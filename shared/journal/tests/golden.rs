@@ -49,13 +49,13 @@ fn full_record() -> Record {
         parts: vec![
             PartName {
                 range: PartRange { first: 0, last: 9 },
-                image: Some(PartId { id: "p1".to_owned(), chunks: 2, bytes: 400_000 }),
+                image: Some(PartId { id: "p1".to_owned(), chunks: 2, bytes: 400_000, plain: 900_000 }),
                 as_of: 4999,
             },
             PartName { range: PartRange { first: 10, last: u64::MAX }, image: None, as_of: 4999 },
         ],
         oldest: 4999,
-        spills: vec![Spill { id: PartId { id: "s1".to_owned(), chunks: 1, bytes: 9 } }],
+        spills: vec![Spill { id: PartId { id: "s1".to_owned(), chunks: 1, bytes: 9, plain: 90 } }],
         gap: Some(Position { sequence: sequence("12"), sub_sequence: 0 }),
         tick: Some(time(1_764_000_060_000)),
         schema: Some(Schema {

@@ -387,7 +387,7 @@ mod tests {
         assert_eq!(read(0).await, [0_u32; 0]);
 
         let chunks: Vec<Bytes> = (0..12).map(|n| vec![n; 350_000].into()).collect();
-        let id = PartId { id: "part".to_owned(), chunks: 12, bytes: 0 };
+        let id = PartId { id: "part".to_owned(), chunks: 12, bytes: 0, plain: 0 };
         store.write_part(&journal(), &id, &chunks).await.expect("stored");
         assert_eq!(store.read_part(&journal(), &id).await.expect("read").as_ref(), Some(&chunks));
     }
@@ -537,7 +537,7 @@ mod tests {
     #[tokio::test]
     async fn reads_are_consistent_and_every_request_asks_for_its_capacity() {
         let (store, requests) = told(|_| (200, json!({}))).await;
-        let (journal, id) = (journal(), PartId { id: "part".to_owned(), chunks: 1, bytes: 0 });
+        let (journal, id) = (journal(), PartId { id: "part".to_owned(), chunks: 1, bytes: 0, plain: 0 });
         store.read_slot(&journal, 1).await.expect("answered");
         store.read_slots(&journal, 1..=2, 1).await.expect("answered");
         store.read_mark(&journal).await.expect("answered");
