@@ -102,7 +102,7 @@ mod tests {
                 let item = SlotItem { incarnation: Incarnation(7), number: slot.into(), body: body.clone() };
                 store.put_slot(journal, slot, &item, Guard::Vacant).await.expect("stored");
             }
-            let id = PartId { id: "part".to_owned(), chunks: 1, bytes: 390_000 };
+            let id = PartId { id: "part".to_owned(), chunks: 1, bytes: 390_000, plain: 390_000 };
             store.write_part(journal, &id, &[body]).await.expect("stored");
         }
         assert_eq!(list_journals(&client, "journal").await.expect("listed"), journals);
