@@ -57,5 +57,6 @@ pub use memory::MemoryStore;
 pub use record::{FORMAT_VERSION, Incarnation, Kind, Output, PartName, Record, Schema, Spill};
 pub use ring::{DEFAULT_RING, Ring};
 pub use sink::{Deadline, Sink, SinkError};
+pub use spill::bring_back;
 pub use store::{Attempt, Guard, JournalId, Mark, PartId, Put, SlotItem, Store, StoreError};
 pub use view::{State, View};

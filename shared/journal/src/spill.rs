@@ -23,8 +23,11 @@ pub(crate) fn move_out(record: &Record) -> Result<(Record, Image), String> {
     Ok((Record { changes: Vec::new(), outputs: Vec::new(), spills, ..record.clone() }, image))
 }
 
-/// Puts what was moved out back into the record. The inner error says which item is not there (any more).
-pub(crate) async fn bring_back<S: Store>(
+/// Puts what was moved out of a record back into it. The inner error says which item is not there (any more).
+///
+/// # Errors
+/// If the store fails or an item is damaged.
+pub async fn bring_back<S: Store>(
     store: &S,
     journal: &JournalId,
     mut record: Record,

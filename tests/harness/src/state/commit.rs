@@ -23,7 +23,9 @@ impl Commit {
         match found {
             Some(item) if item.number == number => {
                 let record = decode(journal, slot, &item)?;
-                Ok(Self { journal: journal.clone(), record })
+                // A spill that is gone leaves the record as far as its item has it.
+                let whole = tidemill_journal::bring_back(store, journal, record.clone()).await?;
+                Ok(Self { journal: journal.clone(), record: whole.unwrap_or(record) })
             }
             _ => Err(Self::missing(store, journal, number, ring).await),
         }

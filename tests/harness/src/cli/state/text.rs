@@ -93,7 +93,7 @@ pub(super) fn commit(commit: &Commit, style: Style) -> String {
     rows.extend(record.gap.as_ref().map(|gap| ("gap", format!("records are missing behind {gap}"))));
     rows.extend(record.tick.map(|tick| ("tick", self::time(tick))));
     rows.extend(
-        record.spills.iter().map(|spill| ("spill", format!("more changes and outputs lie in {}", spill.id.id))),
+        record.spills.iter().map(|spill| ("spill", format!("changes and outputs lie in {}", spill.id.id))),
     );
     lines.extend(
         rows.iter()
