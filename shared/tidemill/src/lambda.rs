@@ -36,7 +36,7 @@ const LOG_LEVEL: &str = "TIDEMILL_LOG";
 /// Everything that keeps the function from starting, at once: unset variables, missing streams.
 pub async fn run(pipeline: Pipeline) -> Result<(), Error> {
     start_logging();
-    let settings = Settings::read(&pipeline, &std::env::vars().collect()).and_then(require_lambda)?;
+    let settings = require_lambda(Settings::read(&pipeline, &std::env::vars().collect()))?;
     let clients = connect().await;
     let streams = settings.sink_streams();
     let rules = Rules { allow_drain: settings.allow_drain, sinks: settings.streams.into_values().collect() };
@@ -68,16 +68,18 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// The runtime panics without its own variables; say instead how a function is started.
-fn require_lambda(settings: Settings) -> Result<Settings, Error> {
+/// The runtime panics without its own variables; say instead how a function is started, beside all else that is wrong.
+fn require_lambda(settings: Result<Settings, Error>) -> Result<Settings, Error> {
     if variable("AWS_LAMBDA_RUNTIME_API").is_some() {
-        return Ok(settings);
+        return settings;
     }
-    Err(Error::Settings(vec![
-        "this program is a Lambda function and AWS_LAMBDA_RUNTIME_API is not set. Start it with `cargo tidemill replay`, \
-         `cargo lambda watch`, or deploy it"
-            .to_owned(),
-    ]))
+    let hint = "AWS_LAMBDA_RUNTIME_API is not set: this program is a Lambda function. Start it with `cargo tidemill replay`, \
+                `cargo lambda watch`, or deploy it";
+    let mut problems = vec![hint.to_owned()];
+    if let Err(Error::Settings(others)) = settings {
+        problems.extend(others);
+    }
+    Err(Error::Settings(problems))
 }
 
 fn start_logging() {
