@@ -167,3 +167,30 @@ fn a_binary_that_the_workspace_does_not_have_is_refused() {
         &["cannot build `function`: the workspace has no such binary; its binaries are other"],
     );
 }
+
+#[test]
+fn an_artifact_that_cannot_be_run_is_refused() {
+    let project = project();
+    project.write("bootstrap", "no program");
+    for (file, why) in [("none", "No such file"), ("events", "it is a folder"), ("bootstrap", "it is not executable")] {
+        let fix = "`cargo lambda build --release --bin function` makes target/lambda/function/bootstrap";
+        assert_refused(&project, &["replay", "test", "--artifact", file], &[&format!("--artifact {file}: {why}"), fix]);
+    }
+    assert_refused(&project, &["replay", "test", "--artifact", "bootstrap", "--release"], &["cannot be used with"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_artifact_of_another_machine_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let project = project();
+    project.write("bootstrap", "\x7fELF");
+    let artifact = project.folder().join("bootstrap");
+    std::fs::set_permissions(artifact, std::fs::Permissions::from_mode(0o755)).expect("cannot make it executable");
+    assert_refused(
+        &project,
+        &["replay", "test", "--artifact", "bootstrap"],
+        &["cannot start ", "bootstrap: it is no program of this machine", "without --arm64"],
+    );
+}

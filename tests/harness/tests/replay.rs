@@ -231,3 +231,31 @@ fn what_a_run_that_failed_left_is_kept_too() {
     assert_eq!(project.tidemill(&["replay", "test", "--keep"]).code, Some(2));
     assert!(project.folder().join(".tidemill/runs/test/tables.sqlite").is_file());
 }
+
+#[test]
+fn an_artifact_runs_in_place_of_what_would_be_built() {
+    let project = project(&["a", "b"]);
+    project.write("events/test/expected.jsonl", &expected(&["a", "b"]));
+    assert_eq!(project.tidemill(&["replay", "test"]).code, Some(0));
+    let built = project.folder().join("target/debug").join(format!("function{}", std::env::consts::EXE_SUFFIX));
+    std::fs::rename(built, project.folder().join("bootstrap")).expect("nothing was built");
+    project.write("src/main.rs", "fn main() { nonsense() }\n");
+    let report = json(&project.tidemill(&["replay", "test", "--artifact", "bootstrap", "--json"]));
+    assert_eq!((report["verdict"].as_str(), report["results"].as_u64()), (Some("holds"), Some(3)));
+}
+
+#[test]
+fn what_limits_refused_is_told_where_there_are_limits() {
+    let project = project(&["a", "b"]);
+    let with = json(&project.tidemill(&["replay", "test", "--limits", "--json"]));
+    assert_eq!((with["throttled"].as_u64(), with["results"].as_u64()), (Some(0), Some(3)));
+    let without = json(&project.tidemill(&["replay", "test", "--json"]));
+    assert_eq!(without.get("throttled"), None);
+}
+
+#[test]
+fn the_longest_invocation_is_told() {
+    let project = project(&["hang-1"]);
+    let longest = json(&project.tidemill(&["replay", "test", "--json"]))["longest_invocation_ms"].as_u64();
+    assert!(longest.is_some_and(|longest| (2_000..10_000).contains(&longest)), "{longest:?}");
+}

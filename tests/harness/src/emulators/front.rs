@@ -154,3 +154,67 @@ impl Door {
         Some((head, to_bytes(body, usize::MAX).await.ok()?))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::{Value, json};
+
+    use crate::emulators::{DynamoDb, Kinesis};
+    use crate::environment::Kill;
+    use crate::template::Stream;
+
+    use super::*;
+
+    /// A front before an account with limits, and its switch.
+    async fn limited() -> (Emulators, Front, Arc<KillSwitch>) {
+        let (kinesis, dynamodb) = (Kinesis::new(), DynamoDb::start().await.unwrap());
+        kinesis.create_stream("S", 1).await.unwrap();
+        let stream = Stream { id: String::from("S"), name: String::from("S"), shards: 1 };
+        let limits = Limits::read(&kinesis, &[stream]).await.unwrap();
+        let emulators = Emulators { kinesis, dynamodb, limits: Some(Arc::new(limits)) };
+        let switch = Arc::new(KillSwitch::default());
+        let front = Front::open(&emulators, Arc::default(), Arc::clone(&switch)).await.unwrap();
+        (emulators, front, switch)
+    }
+
+    /// Puts so many records of so many bytes each.
+    async fn put(front: &Front, count: usize, size: usize) -> Value {
+        let data = base64_simd::STANDARD.encode_to_string(vec![b'x'; size]);
+        let records = vec![json!({"PartitionKey": "k", "Data": data}); count];
+        let request = axum::http::Request::post(format!("http://{}/", front.address()))
+            .header("x-amz-target", "Kinesis_20131202.PutRecords")
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("authorization", "AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host, Signature=c")
+            .header("x-amz-date", "20260101T000000Z")
+            .body(Body::from(json!({"StreamName": "S", "Records": records}).to_string()));
+        let client: Client<HttpConnector, Body> = Client::builder(TokioExecutor::new()).build_http();
+        let response = client.request(request.unwrap()).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        let body = to_bytes(Body::new(response.into_body()), usize::MAX).await.unwrap();
+        serde_json::from_slice(&body).unwrap()
+    }
+
+    #[tokio::test]
+    async fn records_over_a_limit_fail_and_the_rest_is_put() {
+        let (emulators, front, _) = limited().await;
+        // With its key each takes a little more than half of what the shard takes in a second.
+        let answer = put(&front, 3, 1 << 19).await;
+        assert!(answer["Records"][0]["SequenceNumber"].is_string(), "{answer}");
+        assert_eq!(answer["Records"][2]["ErrorCode"], "ProvisionedThroughputExceededException");
+        let failed = answer["FailedRecordCount"].as_u64().unwrap();
+        assert_eq!(emulators.kinesis.all("S").await.unwrap().len() as u64, 3 - failed);
+        assert_eq!(emulators.limits.unwrap().throttled(), failed);
+    }
+
+    #[tokio::test]
+    async fn a_flush_of_which_nothing_is_put_is_none_to_be_killed_at() {
+        let (_emulators, front, switch) = limited().await;
+        put(&front, 1, 1 << 20).await;
+        switch.arm(vec![Kill::Flushed]);
+        let answer = tokio::time::timeout(Duration::from_secs(5), put(&front, 1, 1 << 20)).await.unwrap();
+        assert_eq!(answer["FailedRecordCount"], 1);
+        assert_eq!(switch.has_fired(), None);
+    }
+}

@@ -1,11 +1,12 @@
 //! One environment: starting its process, invoking it, ending it.
 
-use std::fmt;
-use std::path::PathBuf;
+use std::env::consts::ARCH;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
+use std::{fmt, io};
 
 use bytes::Bytes;
 use tokio::process::{Child, Command};
@@ -29,6 +30,8 @@ const CPU_SAMPLING: Duration = Duration::from_millis(50);
 /// What a process inherits from the harness; everything else comes from the template.
 const INHERITED: [&str; 6] = ["PATH", "HOME", "TMPDIR", "LANG", "RUST_BACKTRACE", LOG_LEVEL];
 const LOG_LEVEL: &str = "TIDEMILL_LOG";
+/// `ENOEXEC` of Linux and macOS.
+const NO_PROGRAM_HERE: i32 = 8;
 
 /// A function as deployed into the emulated account: all that its environments share.
 pub struct Deployment {
@@ -115,10 +118,8 @@ impl Environment {
         let api = RuntimeApi::start(function_arn(&function.name)).await?;
         let meter = Arc::clone(&deployment.meter);
         let front = Front::open(&deployment.emulators, meter, Arc::clone(&switch)).await?;
-        let mut process = deployment
-            .command(&api, &front)
-            .spawn()
-            .map_err(|source| Error::system(format!("start {}", deployment.executable.display()), source))?;
+        let mut process =
+            deployment.command(&api, &front).spawn().map_err(|source| not_started(&deployment.executable, source))?;
         let log = deployment.follow(&mut process);
         let mut environment = Self {
             deployment: Arc::clone(deployment),
@@ -204,7 +205,19 @@ impl Environment {
     }
 }
 
-fn exited(status: std::io::Result<ExitStatus>) -> Failure {
+/// An executable of another kind of machine is a common mistake: templates say arm64, laptops are not.
+fn not_started(executable: &Path, source: io::Error) -> Error {
+    let executable = executable.display();
+    if source.raw_os_error() == Some(NO_PROGRAM_HERE) {
+        return Error::Option(format!(
+            "cannot start {executable}: it is no program of this machine ({ARCH}). Build it for this one: `cargo lambda \
+             build` without --arm64 or --target"
+        ));
+    }
+    Error::system(format!("start {executable}"), source)
+}
+
+fn exited(status: io::Result<ExitStatus>) -> Failure {
     match status {
         Ok(status) => Failure::Exited(status),
         Err(error) => Failure::NotStarted(error.to_string()),

@@ -92,9 +92,7 @@ pub(super) fn commit(commit: &Commit, style: Style) -> String {
     ];
     rows.extend(record.gap.as_ref().map(|gap| ("gap", format!("records are missing behind {gap}"))));
     rows.extend(record.tick.map(|tick| ("tick", self::time(tick))));
-    rows.extend(
-        record.spills.iter().map(|spill| ("spill", format!("changes and outputs lie in {}", spill.id.id))),
-    );
+    rows.extend(record.spills.iter().map(|spill| ("spill", format!("changes and outputs lie in {}", spill.id.id))));
     lines.extend(
         rows.iter()
             .map(|(label, value)| format!("  {}{}", style.dim(&format!("{label:<13}")), cut_to(value, WIDTH - 15))),
