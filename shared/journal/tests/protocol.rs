@@ -331,6 +331,38 @@ fn parts_divide_as_state_grows_and_unite_as_it_shrinks() {
 }
 
 #[test]
+fn who_follows_a_union_names_no_part_that_it_replaced() {
+    run(async {
+        let mut bench = Bench::new(8);
+        let mut leader = bench.open().await.expect("opens");
+        for round in 0..4 {
+            for key in 0..4 {
+                let large = sized(change(key, Some(round)), 90_000);
+                bench.write(&mut leader, vec![large]).await.expect("writes");
+            }
+        }
+        assert!(leader.view.parts().count() > 1, "the state is divided");
+        for key in 0..4 {
+            bench.write(&mut leader, vec![change(key, Some(1))]).await.expect("writes");
+        }
+        let mut follower = bench.open().await.expect("opens");
+        // One key alone changes from here on: the other parts shrink by themselves no more, they are united with it.
+        for value in 0..60 {
+            bench.write(&mut leader, vec![change(0, Some(value))]).await.expect("writes");
+            let caught = catch_up(&bench.store, &bench.journal, &mut follower.view, follower.state.as_mut()).await;
+            assert_eq!(caught.expect("catches up"), CaughtUp::Advanced);
+            let names = |holder: &Holder| holder.view.parts().cloned().collect::<Vec<_>>();
+            assert_eq!(names(&follower), names(&leader), "a follower takes over names as well as changes");
+        }
+        assert_eq!(leader.view.parts().count(), 1, "all is united");
+        for _ in 0..10 {
+            bench.write(&mut follower, Vec::new()).await.expect("writes");
+            bench.assert_exact(&bench.open().await.expect("opens"));
+        }
+    });
+}
+
+#[test]
 fn a_part_larger_than_an_item_is_kept_in_chunks() {
     run(async {
         let mut bench = Bench::new(2);
