@@ -7,8 +7,8 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use tidemill_core::{Change, Corrupt, PartRange, Position, Progress, Reject, SequenceNumber};
 use tidemill_journal::{
-    CaughtUp, Committed, Deadline, Draft, Error, Incarnation, JournalId, Kind, MemoryStore, Output, Ring, Schema, Sink,
-    SinkError, State, View, catch_up, commit, flush, init, load, still_holds,
+    CaughtUp, Committed, Deadline, Draft, Error, Guard, Incarnation, JournalId, Kind, MemoryStore, Output, Ring,
+    Schema, Sink, SinkError, State, Store, View, catch_up, commit, flush, init, load, still_holds,
 };
 
 /// Cells by key; the slot is not used.
@@ -422,6 +422,29 @@ fn a_journal_of_another_pipeline_is_refused_with_what_differs() {
         let Err(error) = bench.open().await else { panic!("the journal must be refused") };
         let text = error.to_string();
         assert!(text.contains("window: stored \"tumbling\", now \"session\""), "{text}");
+    });
+}
+
+#[test]
+fn a_journal_of_another_stream_is_refused_with_its_name() {
+    run(async {
+        let mut bench = Bench::new(4);
+        let mut holder = bench.open().await.expect("opens");
+        bench.write(&mut holder, vec![change(1, Some(1))]).await.expect("writes");
+        // Its items, put under the key of another stream's journal.
+        let other = JournalId {
+            stream: "arn:aws:kinesis:us-east-1:123456789012:stream/trains".to_owned(),
+            ..bench.journal.clone()
+        };
+        for (slot, item) in bench.store.read_slots(&bench.journal, 0..=3, 4).await.expect("read") {
+            bench.store.put_slot(&other, slot, &item, Guard::Vacant).await.expect("stored");
+        }
+        bench.schema.journal = other.clone();
+        let written_for = bench.journal.to_string();
+        bench.journal = other;
+        let Err(error) = bench.open().await else { panic!("the journal must be refused") };
+        let text = error.to_string();
+        assert!(text.contains(&format!("it was written for {written_for}")), "{text}");
     });
 }
 

@@ -36,7 +36,7 @@ const LOG_LEVEL: &str = "TIDEMILL_LOG";
 /// Everything that keeps the function from starting, at once: unset variables, missing streams.
 pub async fn run(pipeline: Pipeline) -> Result<(), Error> {
     start_logging();
-    let settings = require_lambda(Settings::read(&pipeline, &std::env::vars().collect()))?;
+    let settings = require_lambda(Settings::read(&pipeline, &variables()))?;
     let clients = connect().await;
     let streams = settings.sink_streams();
     let rules = Rules { allow_drain: settings.allow_drain, sinks: settings.streams.into_values().collect() };
@@ -64,6 +64,13 @@ impl Settings {
     }
 }
 
+/// The environment, without what is not text: a foreign variable must not keep the function from starting.
+fn variables() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
@@ -88,7 +95,7 @@ fn start_logging() {
     let _ = tracing_subscriber::fmt().json().with_max_level(level).with_target(false).try_init();
 }
 
-/// State at rest may take an eighth of the function's memory as stored, which is about half of it once it is decoded.
+/// State at rest may take an eighth of the function's memory as stored; decoded it takes several times as much.
 fn limits() -> Limits {
     let memory = variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|megabytes| megabytes.parse::<usize>().ok());
     memory.map_or_else(Limits::default, |megabytes| Limits { cache_bytes: (megabytes << 20) / 8, ..Limits::default() })

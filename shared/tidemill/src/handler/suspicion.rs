@@ -19,13 +19,11 @@ const CULPRIT_FROM: u32 = 5;
 /// What the environments before this one left to suspect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Suspicion {
-    /// Nothing, and no note to clear.
+    /// Nothing.
     None,
-    /// Nothing yet; the note is to be left for others until this batch is done.
-    Noted,
     /// Some record at or behind the position kills: commit one by one.
     Alone,
-    /// The next record does: it was alone when the environment before ended.
+    /// The next record does: it was alone when two environments ended.
     Culprit,
 }
 
@@ -39,14 +37,14 @@ impl Suspicion {
         Ok(match count {
             CULPRIT_FROM.. => Self::Culprit,
             ALONE_FROM.. => Self::Alone,
-            _ => Self::Noted,
+            _ => Self::None,
         })
     }
 
     /// What one commit may hold under this suspicion.
     pub(super) fn caps(self, caps: Caps) -> Caps {
         match self {
-            Self::None | Self::Noted => caps,
+            Self::None => caps,
             Self::Alone | Self::Culprit => Caps { records: 1, ..caps },
         }
     }
