@@ -64,10 +64,12 @@ impl Clicks {
             self.sequence += 1;
             let sequence = SequenceNumber::parse(&self.sequence.to_string()).expect("digits");
             Record {
+                shard: "shardId-000000000000",
                 position: Position { sequence, sub_sequence: 0 },
                 partition_key: page,
                 arrival: EventTime::from_millis(1_000_000),
                 payload,
+                enriched: None,
             }
         };
         batch.iter().map(record).collect()

@@ -28,9 +28,11 @@ pub fn records(flights: &[Flight]) -> Vec<Record<'_>> {
 fn record(number: usize, flight: &Flight) -> Record<'_> {
     let sequence = SequenceNumber::parse(&number.to_string()).expect("a decimal number");
     Record {
+        shard: "shardId-000000000000",
         position: Position { sequence, sub_sequence: 0 },
         partition_key: &flight.partition_key,
         arrival: EventTime::from_millis(1_893_456_000_000),
         payload: &flight.payload,
+        enriched: None,
     }
 }

@@ -29,7 +29,7 @@ mod source;
 mod testing;
 
 pub use clients::{Clients, check_streams, connect};
-pub use cloudevents::{Destination, Destinations, Envelope, Producer};
+pub use cloudevents::{Destination, Destinations, Envelope, Numbers, Producer};
 pub use decode::{Batch, DecodeError, Invocation, SourceShard, Unpacked, decode};
 pub use dynamodb::{DynamoStore, TABLE_VARIABLE, list_journals};
 pub use emit::{KinesisSink, MAX_RECORD_BYTES, SinkStream};

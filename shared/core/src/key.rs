@@ -139,6 +139,11 @@ impl KeyBytes {
     /// # Errors
     /// Only if the key's own `Serialize` fails.
     pub fn of<K: Key>(key: &K) -> Result<Self, Reject> {
+        Self::encoded(key)
+    }
+
+    /// The CBOR bytes of anything.
+    pub(crate) fn encoded<T: Serialize + ?Sized>(key: &T) -> Result<Self, Reject> {
         codec::encode(key).map(|bytes| Self(bytes.into()))
     }
 

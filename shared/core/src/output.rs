@@ -30,29 +30,64 @@ impl Timing {
 /// One thing to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// A result of a pane.
-    Result(PaneResult),
+    /// A result.
+    Result(Emission),
     /// A record that is late for every window that it belongs to.
     Late(LateRecord),
     /// What could not be processed.
     Quarantined(Quarantined),
 }
 
-/// A result of a pane: what one firing of one window gave for one key.
+/// A result: what one record or one firing gave for one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PaneResult {
-    /// The key's stored bytes.
+pub struct Emission {
+    /// Which of the pipeline's sinks, 0 for the main one.
+    pub sink: u16,
+    /// The key's stored bytes; empty in a pipeline without key.
     pub key: KeyBytes,
-    /// The key as a person reads it.
+    /// The key as a person reads it; empty in a pipeline without key.
     pub key_text: String,
     /// The partition key of the key's records, and so of its results.
     pub partition_key: String,
+    /// The event time that it is about: the window's end, the record's or the timer's time.
+    pub time: EventTime,
+    /// What made it.
+    pub cause: Cause,
+    /// Which of several results of the same cause, from 0.
+    pub number: u32,
+    /// The encoded value (JSON).
+    pub value: Vec<u8>,
+}
+
+/// What made a result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// A firing of a window.
+    Pane(PaneId),
+    /// A record.
+    Record(Position),
+    /// A timer.
+    Timer(EventTime),
+}
+
+/// Which firing of which window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaneId {
     /// The window.
     pub window: Span,
     /// When it fired.
     pub timing: Timing,
     /// 0, 1, 2, … per (key, window).
-    pub pane_index: u32,
+    pub index: u32,
+    /// Windows of the same key that fired before and are part of this one since: their results are void.
+    pub replaces: Vec<Span>,
+}
+
+/// One value for one sink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Which of the pipeline's sinks, 0 for the main one.
+    pub sink: u16,
     /// The encoded value (JSON).
     pub value: Vec<u8>,
 }
@@ -101,8 +136,10 @@ pub enum Origin {
     Result {
         /// The key as a person reads it.
         key_text: String,
-        /// The window.
-        window: Span,
+        /// The event time that it is about.
+        time: EventTime,
+        /// The window, if it is of one.
+        window: Option<Span>,
         /// The encoded value (JSON).
         value: Vec<u8>,
     },
@@ -114,6 +151,13 @@ pub enum Origin {
         window: Span,
         /// The pane's state, CBOR.
         state: Vec<u8>,
+    },
+    /// A timer whose work failed: there is no record to blame.
+    Timer {
+        /// The key as a person reads it.
+        key_text: String,
+        /// When it was due.
+        at: EventTime,
     },
 }
 
@@ -128,6 +172,7 @@ impl Output {
                 Origin::Pane { state: content, .. } | Origin::Result { value: content, .. } => {
                     content.len() + entry.reject.message.len()
                 }
+                Origin::Timer { .. } => entry.reject.message.len(),
             },
         };
         content + 512

@@ -1,5 +1,6 @@
 //! How far a shard has come in event time: its watermark and what the watermark is made of.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -97,19 +98,42 @@ pub struct Progress {
     /// Watermarks inherited for parts of the key space.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub floors: Vec<Floor>,
+    /// The highest event time seen of each of several inputs, where the watermark is kept by input.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inputs: BTreeMap<String, EventTime>,
+}
+
+/// What the watermark is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Clock {
+    /// The out-of-orderness bound in milliseconds.
+    pub(crate) bound: i64,
+    /// The inputs that it waits for; empty where there is one.
+    pub(crate) inputs: Vec<String>,
 }
 
 impl Progress {
     /// Where a shard without any record stands.
     pub const fn start() -> Self {
-        Self { watermark: Watermark::START, highest: None, arrival: None, floors: Vec::new() }
+        Self { watermark: Watermark::START, highest: None, arrival: None, floors: Vec::new(), inputs: BTreeMap::new() }
     }
 
-    /// Takes in an event time: the watermark rises to (highest − `bound` milliseconds) unless it is there already.
-    pub(crate) fn raise(&mut self, time: EventTime, bound: i64) {
+    /// Takes in an event time: the watermark rises to (highest − bound) unless it is there already. With several inputs
+    /// it is the lowest of theirs, and there is none before each of them had a record.
+    pub(crate) fn raise(&mut self, time: EventTime, input: Option<usize>, clock: &Clock) {
         let highest = self.highest.map_or(time, |highest| highest.max(time));
         self.highest = Some(highest);
-        self.watermark = self.watermark.max(Watermark::at(highest.plus(-bound)));
+        if let Some(input) = input.and_then(|input| clock.inputs.get(input)) {
+            let of_input = self.inputs.entry(input.clone()).or_insert(time);
+            *of_input = (*of_input).max(time);
+        }
+        let highest = match clock.inputs.as_slice() {
+            [] => Some(highest),
+            inputs => inputs.iter().map(|input| self.inputs.get(input).copied()).min().flatten(),
+        };
+        if let Some(highest) = highest {
+            self.watermark = self.watermark.max(Watermark::at(highest.plus(-clock.bound)));
+        }
     }
 }
 
@@ -120,12 +144,23 @@ mod tests {
     #[test]
     fn watermark_follows_the_highest_time_and_never_moves_back() {
         let mut progress = Progress::start();
-        progress.raise(EventTime::from_millis(100), 30);
-        assert_eq!(progress.watermark.time().as_millis(), 70);
-        progress.raise(EventTime::from_millis(40), 30);
-        assert_eq!(progress.watermark.time().as_millis(), 70);
-        progress.raise(EventTime::from_millis(101), 30);
-        assert_eq!(progress.watermark.time().as_millis(), 71);
+        let clock = Clock { bound: 30, inputs: Vec::new() };
+        for (time, watermark) in [(100, 70), (40, 70), (101, 71)] {
+            progress.raise(EventTime::from_millis(time), None, &clock);
+            assert_eq!(progress.watermark.time().as_millis(), watermark);
+        }
+    }
+
+    #[test]
+    fn watermark_of_several_inputs_waits_for_the_slowest() {
+        let mut progress = Progress::start();
+        let clock = Clock { bound: 0, inputs: vec!["bids".to_owned(), "asks".to_owned()] };
+        progress.raise(EventTime::from_millis(100), Some(0), &clock);
+        assert_eq!(progress.watermark, Watermark::START);
+        for (time, input, watermark) in [(50, 1, 50), (80, 1, 80), (120, 1, 100), (90, 0, 100), (110, 0, 110)] {
+            progress.raise(EventTime::from_millis(time), Some(input), &clock);
+            assert_eq!(progress.watermark.time().as_millis(), watermark);
+        }
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! A record of the source stream and its place in the shard.
 
+use std::any::Any;
 use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::EventTime;
+use crate::{EventTime, Reject};
 
 /// A Kinesis sequence number: an opaque decimal number of up to 129 digits that grows within one shard.
 ///
@@ -59,6 +60,13 @@ pub struct Position {
     pub sub_sequence: u64,
 }
 
+impl Position {
+    /// Before all others.
+    pub fn first() -> Self {
+        Self { sequence: SequenceNumber("0".into()), sub_sequence: 0 }
+    }
+}
+
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.sequence, self.sub_sequence)
@@ -68,6 +76,8 @@ impl fmt::Display for Position {
 /// One record as it came from the shard. The payload is borrowed from the batch.
 #[derive(Clone, Debug)]
 pub struct Record<'a> {
+    /// The shard's id, such as `shardId-000000000000`.
+    pub shard: &'a str,
     /// Its place in the shard.
     pub position: Position,
     /// The partition key that the producer gave (1 to 256 characters).
@@ -76,6 +86,17 @@ pub struct Record<'a> {
     pub arrival: EventTime,
     /// The bytes that the producer put.
     pub payload: &'a [u8],
+    /// What an asynchronous stage made of it before the step, if the pipeline has one.
+    pub enriched: Option<&'a Enriched>,
+}
+
+/// What an asynchronous stage made of a record: its events, or why there are none. Their type is known to the stage.
+pub struct Enriched(pub Result<Box<dyn Any + Send + Sync>, Reject>);
+
+impl fmt::Debug for Enriched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Enriched").field(&self.0.as_ref().map(|_| "events")).finish()
+    }
 }
 
 #[cfg(test)]

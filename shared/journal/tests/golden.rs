@@ -36,6 +36,7 @@ fn full_record() -> Record {
             highest: Some(time(1_357_056_000_000)),
             arrival: Some(time(1_764_000_000_123)),
             floors: vec![Floor { first: "00".to_owned(), last: "7f".to_owned(), watermark: Watermark::at(time(-5)) }],
+            ..Progress::start()
         },
         changes: vec![
             Change { key: b"cJFK".to_vec(), slot: vec![0x82, 0, 1], value: Some(vec![0xa1, 0x61, 0x61, 5]) },

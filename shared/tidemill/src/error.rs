@@ -40,6 +40,8 @@ pub enum Error {
     Event(String),
     /// The journal, its store or the sink.
     Journal(tidemill_journal::Error),
+    /// Outputs of a pipeline without journal were not all acknowledged.
+    Sink(String),
     /// The Lambda runtime ended.
     Runtime(String),
 }
@@ -55,7 +57,7 @@ impl Error {
             Self::Event(_) => "Tidemill.Event",
             Self::Runtime(_) => "Tidemill.Runtime",
             Self::Journal(Journal::Store(_)) => "Tidemill.Store",
-            Self::Journal(Journal::Sink { .. }) => "Tidemill.Sink",
+            Self::Sink(_) | Self::Journal(Journal::Sink { .. }) => "Tidemill.Sink",
             Self::Journal(Journal::Closed { .. }) => "Tidemill.JournalClosed",
             Self::Journal(Journal::Unsettled { .. }) => "Tidemill.JournalUnsettled",
             Self::Journal(_) => "Tidemill.JournalRefused",
@@ -78,6 +80,7 @@ impl fmt::Display for Error {
             ),
             Self::Event(why) => write!(f, "the event cannot be taken: {why}"),
             Self::Journal(error) => error.fmt(f),
+            Self::Sink(why) => write!(f, "outputs were not all acknowledged, their records are to come again: {why}"),
             Self::Runtime(why) => write!(f, "the Lambda runtime ended: {why}"),
         }
     }

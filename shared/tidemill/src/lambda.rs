@@ -1,6 +1,7 @@
 //! Running a pipeline as a Lambda function.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -9,8 +10,8 @@ use bytes::Bytes;
 use lambda_runtime::{Diagnostic, LambdaEvent, LambdaInvocation, Runtime, service_fn};
 use serde::Serialize;
 use tidemill_aws::{
-    DynamoStore, Invocation, KinesisSink, KinesisSource, SinkStream, check_streams, connect, decode, failed_from,
-    succeeded,
+    DynamoStore, Invocation, KinesisSink, KinesisSource, SinkStream, SourceShard, check_streams, connect, decode,
+    failed_from, succeeded,
 };
 use tidemill_journal::{Deadline, Incarnation, Sink, Store};
 use tokio::sync::Mutex as AsyncMutex;
@@ -18,7 +19,7 @@ use tokio::time::Instant;
 use tower::{Layer, Service};
 use tracing::Level;
 
-use crate::handler::{Done, Handler, Limits, Source, Work};
+use crate::handler::{Done, Handler, Limits, RelayHandler, Source, Work};
 use crate::settings::{self, ALLOW_DRAIN, Settings};
 use crate::{Error, Pipeline};
 
@@ -39,18 +40,27 @@ pub async fn run(pipeline: Pipeline) -> Result<(), Error> {
     let settings = require_lambda(Settings::read(&pipeline, &variables()))?;
     let clients = connect().await;
     let streams = settings.sink_streams();
-    let rules = Rules { allow_drain: settings.allow_drain, sinks: settings.streams.into_values().collect() };
-    let store = DynamoStore::new(clients.dynamodb, settings.journal_table);
-    let (sinks, table) = tokio::join!(check_streams(&clients.kinesis, &streams), store.check());
-    let problems: Vec<String> = sinks.into_iter().chain(table).collect();
-    if !problems.is_empty() {
-        return Err(Error::Settings(problems));
-    }
+    let sinks = check_streams(&clients.kinesis, &streams);
+    let names: Vec<String> = settings.streams.values().cloned().collect();
+    let rules = Rules { allow_drain: settings.allow_drain, sinks: names };
+    let sink = KinesisSink::new(clients.kinesis.clone(), streams.clone());
+    let Some(journal_table) = settings.journal_table else {
+        refuse(sinks.await.into_iter())?;
+        tracing::info!(pipeline = %pipeline, "ready");
+        return serve(RelayHandler::new(pipeline, sink), rules).await;
+    };
+    let store = DynamoStore::new(clients.dynamodb.clone(), journal_table);
+    let (sinks, journal) = tokio::join!(sinks, store.check());
+    refuse(sinks.into_iter().chain(journal))?;
     tracing::info!(pipeline = %pipeline, "ready");
-    let source = KinesisSource::new(clients.kinesis.clone());
-    let sink = KinesisSink::new(clients.kinesis, streams);
+    let source = KinesisSource::new(clients.kinesis);
     let handler = Handler::new(pipeline, store, sink, limits(), Box::new(draw_incarnation)).watching(source);
     serve(handler, rules).await
+}
+
+fn refuse(problems: impl Iterator<Item = String>) -> Result<(), Error> {
+    let problems: Vec<String> = problems.collect();
+    if problems.is_empty() { Ok(()) } else { Err(Error::Settings(problems)) }
 }
 
 impl Settings {
@@ -105,24 +115,46 @@ fn draw_incarnation() -> Incarnation {
     Incarnation(fastrand::u64(..))
 }
 
-async fn serve<S, K, P>(handler: Handler<S, K, P>, rules: Rules) -> Result<(), Error>
-where
-    S: Store + 'static,
-    K: Sink + 'static,
-    P: Source + 'static,
-{
-    let (handler, rules) = (Arc::new(AsyncMutex::new(handler)), Arc::new(rules));
+/// What takes batches.
+trait Worker: Send {
+    /// Does the work of one shard.
+    fn work(
+        &mut self,
+        source: &SourceShard,
+        work: Work<'_>,
+        deadline: Deadline,
+    ) -> impl Future<Output = Result<Done, Error>> + Send;
+}
+
+impl<S: Store, K: Sink, P: Source> Worker for Handler<S, K, P> {
+    async fn work(&mut self, source: &SourceShard, work: Work<'_>, deadline: Deadline) -> Result<Done, Error> {
+        self.handle(&source.stream, &source.shard, work, deadline).await
+    }
+}
+
+impl<K: Sink> Worker for RelayHandler<K> {
+    async fn work(&mut self, source: &SourceShard, work: Work<'_>, deadline: Deadline) -> Result<Done, Error> {
+        match work {
+            Work::Records(records) => self.handle(&source.stream, &source.shard, records, deadline).await,
+            // Nothing is open that the end of input would close.
+            Work::Drain => Ok(Done::default()),
+        }
+    }
+}
+
+async fn serve<W: Worker + 'static>(worker: W, rules: Rules) -> Result<(), Error> {
+    let (worker, rules) = (Arc::new(AsyncMutex::new(worker)), Arc::new(rules));
     let bodies = Bodies::default();
     let service = service_fn({
         let bodies = bodies.clone();
         move |event: LambdaEvent<()>| {
-            let (handler, rules) = (Arc::clone(&handler), Arc::clone(&rules));
+            let (worker, rules) = (Arc::clone(&worker), Arc::clone(&rules));
             let body = bodies.take(&event.context.request_id);
             // Boxed: the SDKs' futures within are so large that their layout overflows the compiler's depth limit.
             Box::pin(async move {
                 let deadline = deadline(event.context.deadline);
-                let mut handler = handler.lock().await;
-                invoke(&mut handler, &body, &rules, deadline).await
+                let mut worker = worker.lock().await;
+                invoke(&mut *worker, &body, &rules, deadline).await
             })
         }
     });
@@ -153,24 +185,22 @@ impl Rules {
 }
 
 /// Decode, work, respond.
-async fn invoke<S: Store, K: Sink, P: Source>(
-    handler: &mut Handler<S, K, P>,
+async fn invoke<W: Worker>(
+    worker: &mut W,
     body: &[u8],
     rules: &Rules,
     deadline: Deadline,
-) -> Result<impl Serialize + use<S, K, P>, Error> {
+) -> Result<impl Serialize + use<W>, Error> {
     let done = match decode(body).map_err(|e| Error::Event(e.to_string()))? {
         Invocation::Batch(batch) => match batch.source() {
             Some(source) => {
                 rules.check_source(&source.stream)?;
                 let records = batch.records();
-                handler.handle(&source.stream, &source.shard, Work::Records(&records), deadline).await?
+                worker.work(source, Work::Records(&records), deadline).await?
             }
             None => Done::default(),
         },
-        Invocation::Drain(source) if rules.allow_drain => {
-            handler.handle(&source.stream, &source.shard, Work::Drain, deadline).await?
-        }
+        Invocation::Drain(source) if rules.allow_drain => worker.work(&source, Work::Drain, deadline).await?,
         Invocation::Drain(_) => {
             return Err(Error::Event(format!(
                 "the end of input would close every window and the journal for good: it is accepted only where a harness \
@@ -187,7 +217,7 @@ async fn invoke<S: Store, K: Sink, P: Source>(
 }
 
 fn report(done: &Done) {
-    let Done { taken, repeats, commits, outputs, late, quarantined, conflicts, gap, again_from, .. } = done;
+    let Done { taken, repeats, sent_twice, commits, outputs, late, quarantined, conflicts, gap, again_from, .. } = done;
     if *quarantined > 0 {
         tracing::warn!(quarantined, "records went to the quarantine; each entry says why");
     }
@@ -207,7 +237,7 @@ fn report(done: &Done) {
     if let Some(first) = again_from {
         tracing::warn!(%first, taken, "time was up; the rest of the batch is to come again");
     }
-    tracing::debug!(taken, repeats, commits, outputs, late, quarantined, conflicts, "done");
+    tracing::debug!(taken, repeats, sent_twice, commits, outputs, late, quarantined, conflicts, "done");
 }
 
 fn deadline(epoch_millis: u64) -> Deadline {

@@ -42,10 +42,14 @@ pub mod settings;
 pub mod testing;
 
 pub use error::{Error, PipelineError};
-pub use pipeline::{Borrows, Cbor, Gzip, Json, JsonRef, Kinesis, OnBad, OwnedFormat, Pipeline, Protobuf, Zstd};
+pub use pipeline::{
+    Borrows, Calls, Cbor, Gzip, Json, JsonRef, Kinesis, OnBad, OwnedFormat, Pipeline, Protobuf, Sink, Table, Text,
+    Upstream, Zstd,
+};
 pub use tidemill_core::aggregate::{self, Aggregate};
-pub use tidemill_core::operator::Pane;
-pub use tidemill_core::window::{self, Tumbling};
+pub use tidemill_core::operator::{Context, Early, KeyedProcess, List, Map, Pane, RecordInfo, Side, SideOutput, Value};
+pub use tidemill_core::window::{self, Calendar, Cumulative, Global, Session, Sliding, Tumbling};
 pub use tidemill_core::{
-    EventTime, Format, IntoEventTime, IntoKey, Key, OutOfOrder, PartitionKey, Reason, Reject, Span, Timing,
+    EventTime, Events, Format, IntoEventTime, IntoKey, Key, Mapped, OutOfOrder, PartitionKey, Reason, Reject, Span,
+    Timing, Watermark,
 };

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::pipeline::Sink;
 use crate::{Error, Pipeline};
 
 /// The variable that names the journal table.
@@ -12,6 +13,7 @@ pub const QUARANTINE: &str = "TIDEMILL_QUARANTINE";
 pub const ALLOW_DRAIN: &str = "TIDEMILL_ALLOW_DRAIN";
 
 const STREAM_PREFIX: &str = "TIDEMILL_STREAM_";
+const TABLE_PREFIX: &str = "TIDEMILL_TABLE_";
 
 /// The logical name of the quarantine among a function's sinks.
 pub(crate) const QUARANTINE_SINK: &str = "quarantine";
@@ -19,10 +21,12 @@ pub(crate) const QUARANTINE_SINK: &str = "quarantine";
 /// Physical names of what a pipeline uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The DynamoDB table of the journals.
-    pub journal_table: String,
+    /// The DynamoDB table of the journals; `None` for a pipeline without key.
+    pub journal_table: Option<String>,
     /// Stream names or ARNs by logical name, the quarantine among them.
     pub streams: BTreeMap<String, String>,
+    /// Names of tables for results by logical name.
+    pub tables: BTreeMap<String, String>,
     /// Whether the end of input is accepted: only in a process that a harness started.
     pub allow_drain: bool,
 }
@@ -43,28 +47,39 @@ impl Settings {
                 String::new()
             })
         };
-        let journal_table = require(JOURNAL_TABLE, "the name of the DynamoDB table for journals, `!Ref` of it");
-        let mut streams: BTreeMap<String, String> = variables.iter().filter_map(stream_of).collect();
+        let journal_table = pipeline
+            .is_keyed()
+            .then(|| require(JOURNAL_TABLE, "the name of the DynamoDB table for journals, `!Ref` of it"));
+        let mut streams: BTreeMap<String, String> = named(variables, STREAM_PREFIX);
+        let mut tables: BTreeMap<String, String> = named(variables, TABLE_PREFIX);
         for sink in pipeline.sinks() {
             let name = sink.logical_name();
-            let what = format!("the stream that pipeline {:?} calls {name:?}, `!Ref` of it", pipeline.name());
-            streams.insert(name.to_owned(), require(&stream_variable(name), &what));
+            let of_kind = match sink {
+                Sink::Kinesis(_) => (&mut streams, stream_variable(name), "stream"),
+                Sink::Table(_) => (&mut tables, table_variable(name), "table"),
+            };
+            let (known, variable, kind) = of_kind;
+            let what = format!("the {kind} that pipeline {:?} calls {name:?}, `!Ref` of it", pipeline.name());
+            known.insert(name.to_owned(), require(&variable, &what));
         }
         let quarantine = require(QUARANTINE, "the stream for records that cannot be processed, `!Ref` of it");
         streams.insert(QUARANTINE_SINK.to_owned(), quarantine);
         let allow_drain = variables.get(ALLOW_DRAIN).is_some_and(|value| value == "1");
         if problems.is_empty() {
-            Ok(Self { journal_table, streams, allow_drain })
+            Ok(Self { journal_table, streams, tables, allow_drain })
         } else {
             Err(Error::Settings(problems))
         }
     }
 }
 
-/// The logical name and the stream of a stream variable.
-fn stream_of((variable, stream): (&String, &String)) -> Option<(String, String)> {
-    let name = variable.strip_prefix(STREAM_PREFIX)?.to_ascii_lowercase().replace('_', "-");
-    (!stream.trim().is_empty()).then(|| (name, stream.clone()))
+/// Logical and physical names of the variables with this prefix.
+fn named(variables: &BTreeMap<String, String>, prefix: &str) -> BTreeMap<String, String> {
+    let of_prefix = |(variable, physical): (&String, &String)| {
+        let name = variable.strip_prefix(prefix)?.to_ascii_lowercase().replace('_', "-");
+        (!physical.trim().is_empty()).then(|| (name, physical.clone()))
+    };
+    variables.iter().filter_map(of_prefix).collect()
 }
 
 /// The variable that names a sink's stream, the quarantine's too.
@@ -72,9 +87,18 @@ pub(crate) fn sink_variable(sink: &str) -> String {
     if sink == QUARANTINE_SINK { QUARANTINE.to_owned() } else { stream_variable(sink) }
 }
 
+/// The variable that holds the physical name of a table: `latest-departures` → `TIDEMILL_TABLE_LATEST_DEPARTURES`.
+pub fn table_variable(logical_name: &str) -> String {
+    variable(TABLE_PREFIX, logical_name)
+}
+
 /// The variable that holds the physical name of a stream: `late-flights` → `TIDEMILL_STREAM_LATE_FLIGHTS`.
 pub fn stream_variable(logical_name: &str) -> String {
-    format!("{STREAM_PREFIX}{}", logical_name.to_ascii_uppercase().replace('-', "_"))
+    variable(STREAM_PREFIX, logical_name)
+}
+
+fn variable(prefix: &str, logical_name: &str) -> String {
+    format!("{prefix}{}", logical_name.to_ascii_uppercase().replace('-', "_"))
 }
 
 #[cfg(test)]
@@ -101,7 +125,7 @@ mod tests {
         let streams = ["TIDEMILL_STREAM_CLICKS_PER_PAGE", "TIDEMILL_STREAM_LATE", "TIDEMILL_STREAM_FORMER_NAME"];
         let set = variables(&[&[JOURNAL_TABLE, QUARANTINE, ALLOW_DRAIN], streams.as_slice()].concat());
         let settings = Settings::read(&clicks(), &set).expect("all set");
-        assert_eq!(settings.journal_table, "physical-TIDEMILL_JOURNAL_TABLE");
+        assert_eq!(settings.journal_table.as_deref(), Some("physical-TIDEMILL_JOURNAL_TABLE"));
         assert_eq!(settings.streams["late"], "physical-TIDEMILL_STREAM_LATE");
         assert_eq!(settings.streams["former-name"], "physical-TIDEMILL_STREAM_FORMER_NAME");
         assert_eq!(settings.streams[QUARANTINE_SINK], "physical-TIDEMILL_QUARANTINE");

@@ -15,6 +15,8 @@ pub struct Producer {
     pub(super) source: String,
     /// `<pipeline>/<stream ARN>/<shard>/<incarnation>`.
     pub(super) name: String,
+    /// `<pipeline>/<stream ARN>/<shard>`: a pipeline without commits has no lives.
+    pub(super) place: String,
 }
 
 impl Producer {
@@ -28,6 +30,7 @@ impl Producer {
             incarnation,
             source: format!("/tidemill/{}", segments.join("/")),
             name: format!("{journal}/{incarnation}"),
+            place: journal.to_string(),
         }
     }
 }
@@ -56,8 +59,8 @@ impl Destination {
 /// Where each kind of output goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destinations {
-    /// Results of panes.
-    pub results: Destination,
+    /// Results, by the number of their sink; at least one, the main one.
+    pub results: Vec<Destination>,
     /// Late records; `None` if the pipeline only counts them.
     pub late: Option<Destination>,
     /// What could not be processed.
@@ -69,8 +72,12 @@ pub struct Destinations {
 
 impl Destinations {
     /// No late output, and quarantine entries of up to [`MAX_RECORD_BYTES`].
-    pub const fn new(results: Destination, quarantine: Destination) -> Self {
+    pub const fn new(results: Vec<Destination>, quarantine: Destination) -> Self {
         Self { results, late: None, quarantine, quarantine_bytes: MAX_RECORD_BYTES }
+    }
+
+    pub(super) fn result(&self, sink: u16) -> &Destination {
+        self.results.get(usize::from(sink)).unwrap_or(&self.quarantine)
     }
 
     /// Late records go to `late`.

@@ -1,24 +1,38 @@
 //! From what a step wants sent to what is sent.
 
-use tidemill_core::{LateRecord, Output, PaneResult};
+use tidemill_core::{Cause, Emission, LateRecord, Output, PaneId, Position, Timing};
 use twox_hash::XxHash3_128;
 
-use super::event::{self, Content, Event, Pane};
+use super::event::{self, Content, Event, Pane, Place, Window};
 use super::{Destination, Destinations, Producer};
 
-/// What the outputs of one commit share.
+/// What the outputs of one commit share, or those of one record in a pipeline without commits.
 #[derive(Clone, Copy, Debug)]
 pub struct Envelope<'a> {
     /// Who sends.
     pub producer: &'a Producer,
     /// Where to.
     pub destinations: &'a Destinations,
-    /// The number of the commit that will hold the outputs.
-    pub commit: u64,
+    /// How outputs are numbered.
+    pub numbers: Numbers<'a>,
 }
 
-impl Envelope<'_> {
-    /// The output with the number `index` in its commit, from 0, as it is sent: a function of its arguments alone, so
+/// How outputs are numbered, so that repeats can be told.
+#[derive(Clone, Copy, Debug)]
+pub enum Numbers<'a> {
+    /// Within the commit with this number, which will hold them.
+    Commit(u64),
+    /// Within their record.
+    Record {
+        /// The record.
+        position: &'a Position,
+        /// Everything of records before this place is acknowledged: it is the first of the batch.
+        floor: &'a Position,
+    },
+}
+
+impl<'a> Envelope<'a> {
+    /// The output with the number `index` in its commit or of its record, from 0, as it is sent: a function of its arguments alone, so
     /// that a step done again gives the same bytes. `None` for a late record of a pipeline that only counts them.
     ///
     /// Results go under the partition key of their records, late and quarantined records under their own, quarantined
@@ -31,15 +45,19 @@ impl Envelope<'_> {
         }
     }
 
-    fn result(&self, index: usize, result: &PaneResult) -> tidemill_journal::Output {
-        let to = &self.destinations.results;
+    fn result(&self, index: usize, result: &Emission) -> tidemill_journal::Output {
+        let to = self.destinations.result(result.sink);
         if to.plain {
             return output(to, &result.partition_key, result.value.clone());
         }
         let event = Event {
-            time: event::time(result.window.end),
+            time: event::time(result.time),
             subject: event::subject(&result.key_text),
-            pane: Some(self.pane(result)),
+            pane: match &result.cause {
+                Cause::Pane(id) => Some(pane(id)),
+                Cause::Record(_) | Cause::Timer(_) => None,
+            },
+            resultkey: Some(self.result_key(&to.sink, result)),
             ..self.event(index, "tidemill.result", Content::made(&result.value))
         };
         output(to, &result.partition_key, event.bytes())
@@ -59,52 +77,85 @@ impl Envelope<'_> {
     }
 
     /// The attributes that every event has.
-    pub(super) fn event<'e>(&'e self, index: usize, kind: &'static str, content: Content<'e>) -> Event<'e> {
-        let Self { producer, commit, .. } = self;
+    pub(super) fn event<'e>(&self, index: usize, kind: &'static str, content: Content<'e>) -> Event<'e>
+    where
+        'a: 'e,
+    {
+        let producer = self.producer;
+        let (id, name, place) = match self.numbers {
+            Numbers::Commit(commit) => {
+                let id = format!("{}-{commit}-{index}", producer.incarnation);
+                (id, &producer.name, Place::Commit { commit: commit.to_string(), index })
+            }
+            Numbers::Record { position, floor } => {
+                let place = Place::Record {
+                    sequence: position.sequence.as_str(),
+                    subsequence: position.sub_sequence.to_string(),
+                    index,
+                    floor: floor.sequence.as_str(),
+                    floorsub: floor.sub_sequence.to_string(),
+                };
+                (format!("{}-{}-{index}", position.sequence, position.sub_sequence), &producer.place, place)
+            }
+        };
         Event {
             specversion: "1.0",
-            id: format!("{}-{commit}-{index}", producer.incarnation),
+            id,
             source: &producer.source,
             kind,
             time: None,
             subject: None,
             datacontenttype: content.media_type(),
-            producer: &producer.name,
-            commit: commit.to_string(),
-            index,
+            producer: name,
+            place,
             pane: None,
+            resultkey: None,
             content,
         }
     }
 
-    fn pane(&self, result: &PaneResult) -> Pane {
-        Pane {
-            watermark: result.window.end.as_millis().to_string(),
-            windowstart: result.window.start.as_millis().to_string(),
-            windowend: result.window.end.as_millis().to_string(),
-            paneindex: result.pane_index,
-            panetiming: result.timing.as_str(),
-            resultkey: self.result_key(result),
+    /// The same for the same result in every life and every replay of the pipeline: for stores that a repeat overwrites.
+    /// Every part is preceded by its length, so that no two results hash the same bytes.
+    fn result_key(&self, sink: &str, result: &Emission) -> String {
+        let mut hashed = Vec::new();
+        let mut add = |part: &[u8]| {
+            hashed.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            hashed.extend_from_slice(part);
+        };
+        add(self.producer.pipeline.as_bytes());
+        add(sink.as_bytes());
+        add(result.key.as_slice());
+        match &result.cause {
+            Cause::Pane(PaneId { window, index, .. }) => {
+                add(&window.start.as_millis().to_le_bytes());
+                add(&window.end.as_millis().to_le_bytes());
+                add(&index.to_le_bytes());
+            }
+            Cause::Record(position) => {
+                add(self.producer.shard.as_bytes());
+                add(position.sequence.as_str().as_bytes());
+                add(&position.sub_sequence.to_le_bytes());
+                add(b"record");
+            }
+            Cause::Timer(at) => add(&at.as_millis().to_le_bytes()),
         }
+        if result.number > 0 {
+            add(&result.number.to_be_bytes());
+        }
+        format!("{:032x}", XxHash3_128::oneshot(&hashed))
     }
+}
 
-    /// The same for the same pane in every life and every replay of the pipeline: for stores that a repeat overwrites.
-    /// Every part is preceded by its length, so that no two panes hash the same bytes.
-    fn result_key(&self, result: &PaneResult) -> String {
-        let parts: [&[u8]; 6] = [
-            self.producer.pipeline.as_bytes(),
-            self.destinations.results.sink.as_bytes(),
-            result.key.as_slice(),
-            &result.window.start.as_millis().to_le_bytes(),
-            &result.window.end.as_millis().to_le_bytes(),
-            &result.pane_index.to_le_bytes(),
-        ];
-        let mut bytes = Vec::new();
-        for part in parts {
-            bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
-            bytes.extend_from_slice(part);
-        }
-        format!("{:032x}", XxHash3_128::oneshot(&bytes))
+fn pane(id: &PaneId) -> Pane {
+    let PaneId { window, timing, index, replaces } = id;
+    let interval = |span: &tidemill_core::Span| format!("{}/{}", span.start.as_millis(), span.end.as_millis());
+    let says_watermark = *timing != Timing::Early && window.end.in_calendar();
+    Pane {
+        watermark: says_watermark.then(|| window.end.as_millis().to_string()),
+        window: Window::of(*window),
+        paneindex: *index,
+        panetiming: timing.as_str(),
+        panereplaces: (!replaces.is_empty()).then(|| replaces.iter().map(interval).collect::<Vec<_>>().join(" ")),
     }
 }
 
@@ -135,12 +186,12 @@ mod tests {
 
     fn destinations() -> Destinations {
         let to = Destination::enveloped;
-        Destinations::new(to("results"), to("quarantine")).late_to(to("late"))
+        Destinations::new(vec![to("results")], to("quarantine")).late_to(to("late"))
     }
 
     fn wrapped(output: &Output) -> tidemill_journal::Output {
         let (producer, destinations) = (producer(), destinations());
-        let envelope = Envelope { producer: &producer, destinations: &destinations, commit: 12 };
+        let envelope = Envelope { producer: &producer, destinations: &destinations, numbers: Numbers::Commit(12) };
         envelope.wrap(3, output).expect("an output")
     }
 
@@ -148,17 +199,27 @@ mod tests {
         serde_json::from_slice(&output.data).expect("JSON")
     }
 
-    fn result(value: &str) -> PaneResult {
-        PaneResult {
+    fn window() -> Span {
+        Span { start: EventTime::from_millis(1_357_034_400_000), end: EventTime::from_millis(1_357_038_000_000) }
+    }
+
+    fn pane_id() -> PaneId {
+        PaneId { window: window(), timing: Timing::OnTime, index: 0, replaces: Vec::new() }
+    }
+
+    fn of_pane(id: PaneId) -> Emission {
+        Emission { cause: Cause::Pane(id), ..result("1") }
+    }
+
+    fn result(value: &str) -> Emission {
+        Emission {
+            sink: 0,
             key: KeyBytes::of(&"JFK".to_owned()).expect("a key"),
             key_text: "JFK".to_owned(),
             partition_key: "JFK".to_owned(),
-            window: Span {
-                start: EventTime::from_millis(1_357_034_400_000),
-                end: EventTime::from_millis(1_357_038_000_000),
-            },
-            timing: Timing::OnTime,
-            pane_index: 0,
+            time: window().end,
+            cause: Cause::Pane(pane_id()),
+            number: 0,
             value: value.as_bytes().to_vec(),
         }
     }
@@ -191,10 +252,17 @@ mod tests {
     }
 
     fn quarantined_pane(key_text: &str, state: &[u8]) -> Output {
-        let window = result("").window;
+        let window = window();
         Output::Quarantined(Quarantined {
             reject: Reject::new(Reason::Overflow, "the sum left its range"),
             origin: Origin::Pane { key_text: key_text.to_owned(), window, state: state.to_vec() },
+        })
+    }
+
+    fn quarantined_timer(key_text: &str, at: i64) -> Output {
+        Output::Quarantined(Quarantined {
+            reject: Reject::new(Reason::Failed, "the timer's work failed"),
+            origin: Origin::Timer { key_text: key_text.to_owned(), at: EventTime::from_millis(at) },
         })
     }
 
@@ -218,14 +286,17 @@ mod tests {
 
     #[test]
     fn the_result_key_tells_panes_apart_and_nothing_else() {
-        let key = |result: PaneResult| parsed(&wrapped(&Output::Result(result)))["resultkey"].clone();
+        let key = |result: Emission| parsed(&wrapped(&Output::Result(result)))["resultkey"].clone();
         let same = key(result("1"));
-        assert_eq!(key(PaneResult { timing: Timing::Late, ..result("2") }), same);
-        let (start, end) = (EventTime::from_millis(0), EventTime::from_millis(1_357_038_000_000));
+        assert_eq!(key(of_pane(PaneId { timing: Timing::Late, ..pane_id() })), same);
+        let longer = Span { start: EventTime::from_millis(0), ..window() };
         for other in [
-            PaneResult { pane_index: 1, ..result("1") },
-            PaneResult { window: Span { start, end }, ..result("1") },
-            PaneResult { key: KeyBytes::of(&"LGA".to_owned()).expect("a key"), ..result("1") },
+            of_pane(PaneId { index: 1, ..pane_id() }),
+            of_pane(PaneId { window: longer, ..pane_id() }),
+            Emission { key: KeyBytes::of(&"LGA".to_owned()).expect("a key"), ..result("1") },
+            Emission { number: 1, ..result("1") },
+            Emission { cause: Cause::Record(position()), ..result("1") },
+            Emission { cause: Cause::Timer(window().end), ..result("1") },
         ] {
             assert_ne!(key(other), same);
         }
@@ -235,14 +306,37 @@ mod tests {
     #[test]
     fn a_window_without_end_has_no_time() {
         let window = Span { start: EventTime::from_millis(i64::MIN), end: EventTime::from_millis(i64::MAX) };
-        let event = parsed(&wrapped(&Output::Result(PaneResult { window, ..result("1") })));
-        assert_eq!(event.get("time"), None);
-        assert_eq!(event["windowend"], i64::MAX.to_string());
+        let event = parsed(&wrapped(&Output::Result(of_pane(PaneId { window, ..pane_id() }))));
+        assert_eq!((event.get("windowstart"), event.get("windowend"), event.get("watermark")), (None, None, None));
+        assert_eq!(event["time"], "2013-01-01T11:00:00.000Z", "that of the record which fired it");
+    }
+
+    #[test]
+    fn an_early_result_says_no_watermark_and_a_merged_window_names_those_that_are_void() {
+        let (start, end) = (EventTime::from_millis(1), EventTime::from_millis(2));
+        let replaces = vec![Span { start, end }, Span { start: end, end: EventTime::from_millis(3) }];
+        let event = parsed(&wrapped(&Output::Result(of_pane(PaneId { timing: Timing::Early, replaces, ..pane_id() }))));
+        assert_eq!(event.get("watermark"), None);
+        assert_eq!((&event["panetiming"], &event["panereplaces"]), (&json!("early"), &json!("1/2 2/3")));
+    }
+
+    #[test]
+    fn outputs_without_a_commit_are_numbered_within_their_record() {
+        let (producer, destinations) = (producer(), destinations());
+        let (position, floor) = (position(), Position { sub_sequence: 2, ..Position::first() });
+        let numbers = Numbers::Record { position: &position, floor: &floor };
+        let envelope = Envelope { producer: &producer, destinations: &destinations, numbers };
+        let result = Emission { cause: Cause::Record(position.clone()), ..result("1") };
+        let event = parsed(&envelope.wrap(1, &Output::Result(result)).expect("an output"));
+        assert_eq!((&event["id"], &event["sequence"]), (&json!("4967-0-1"), &json!("4967")));
+        assert_eq!((&event["index"], &event["floor"], &event["floorsub"]), (&json!(1), &json!("0"), &json!("2")));
+        assert!(event["producer"].as_str().is_some_and(|name| name.ends_with("shardId-000000000003")));
+        assert_eq!((event.get("commit"), event.get("paneindex")), (None, None));
     }
 
     #[test]
     fn an_empty_key_has_no_subject_and_a_partition_key_all_the_same() {
-        let empty = PaneResult { key_text: String::new(), partition_key: String::new(), ..result("1") };
+        let empty = Emission { key_text: String::new(), partition_key: String::new(), ..result("1") };
         let output = wrapped(&Output::Result(empty));
         assert_eq!(parsed(&output).get("subject"), None);
         assert_eq!(output.partition_key, "-");
@@ -273,15 +367,16 @@ mod tests {
     #[test]
     fn late_records_that_are_only_counted_are_not_sent() {
         let (producer, counted) = (producer(), Destinations { late: None, ..destinations() });
-        let envelope = Envelope { producer: &producer, destinations: &counted, commit: 1 };
+        let envelope = Envelope { producer: &producer, destinations: &counted, numbers: Numbers::Commit(1) };
         assert_eq!(envelope.wrap(0, &late(b"{}")), None);
     }
 
     #[test]
     fn plain_destinations_get_the_bare_content() {
         let to = Destination::plain;
-        let (producer, plain) = (producer(), Destinations::new(to("results"), to("quarantine")).late_to(to("late")));
-        let envelope = Envelope { producer: &producer, destinations: &plain, commit: 1 };
+        let (producer, plain) =
+            (producer(), Destinations::new(vec![to("results")], to("quarantine")).late_to(to("late")));
+        let envelope = Envelope { producer: &producer, destinations: &plain, numbers: Numbers::Commit(1) };
         let data = |output| envelope.wrap(0, &output).expect("an output").data;
         assert_eq!(data(Output::Result(result("[1]"))), "[1]");
         assert_eq!(data(late(b"raw\xff")), b"raw\xff".as_slice());
@@ -362,16 +457,18 @@ mod tests {
         let payload =
             || prop_oneof![any::<Vec<u8>>(), ".*".prop_map(|text| json!({ "text": text }).to_string().into())];
         prop_oneof![
-            (any::<String>(), any::<i64>(), any::<u32>()).prop_map(|(key_text, millis, pane_index)| {
+            (any::<String>(), any::<i64>(), any::<u32>()).prop_map(|(key_text, millis, index)| {
                 let window =
                     Span { start: EventTime::from_millis(millis), end: EventTime::from_millis(millis).plus(1) };
                 let partition_key = key_text.clone();
                 let value = json!({ "key": key_text }).to_string().into();
-                Output::Result(PaneResult { key_text, partition_key, window, pane_index, value, ..result("") })
+                let pane = of_pane(PaneId { window, index, ..pane_id() });
+                Output::Result(Emission { key_text, partition_key, value, ..pane })
             }),
             payload().prop_map(|payload| late(&payload)),
             (payload(), any::<String>()).prop_map(|(payload, message)| quarantined(&payload, &message)),
             (any::<String>(), any::<Vec<u8>>()).prop_map(|(key, state)| quarantined_pane(&key, &state)),
+            (any::<String>(), any::<i64>()).prop_map(|(key, at)| quarantined_timer(&key, at)),
         ]
     }
 
@@ -398,6 +495,7 @@ mod tests {
                     None => prop_assert_eq!(carried(&event, "data"), Some(late.payload)),
                 },
                 Output::Quarantined(entry) => match entry.origin {
+                    Origin::Timer { .. } => prop_assert!(event["data"].is_object()),
                     Origin::Record { payload, .. } => prop_assert_eq!(carried(&event["data"], "payload"), Some(payload)),
                     Origin::Result { value, .. } => prop_assert_eq!(carried(&event["data"], "result"), Some(value)),
                     Origin::Pane { state, .. } => prop_assert_eq!(carried(&event["data"], "state"), Some(state)),

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use tidemill_core::EventTime;
+use tidemill_core::{EventTime, Span};
 
 /// The most characters of a partition key. <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecord.html>
 const PARTITION_KEY_CHARS: usize = 256;
@@ -24,25 +24,57 @@ pub(super) struct Event<'a> {
     pub(super) subject: Option<Cow<'a, str>>,
     pub(super) datacontenttype: &'static str,
     pub(super) producer: &'a str,
-    pub(super) commit: String,
-    pub(super) index: usize,
+    #[serde(flatten)]
+    pub(super) place: Place<'a>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub(super) pane: Option<Pane>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) resultkey: Option<String>,
     #[serde(flatten)]
     pub(super) content: Content<'a>,
+}
+
+/// Which of the producer's outputs it is.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Place<'a> {
+    /// Of a commit.
+    Commit { commit: String, index: usize },
+    /// Of a record, where nothing is committed. Everything of records before `floor` is acknowledged.
+    Record { sequence: &'a str, subsequence: String, index: usize, floor: &'a str, floorsub: String },
 }
 
 /// Which pane a result is of.
 #[derive(Serialize)]
 pub(super) struct Pane {
-    /// No result of this producer with an earlier end follows, but for late firings. Not the shard's watermark, which
-    /// has passed results that are still to be sent.
-    pub(super) watermark: String,
-    pub(super) windowstart: String,
-    pub(super) windowend: String,
+    /// No on-time result of this producer with an earlier end follows. Not the shard's watermark, which has passed
+    /// results that are still to be sent. None for early results, which say nothing about others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) watermark: Option<String>,
+    /// None for a window without end.
+    #[serde(flatten)]
+    pub(super) window: Option<Window>,
     pub(super) paneindex: u32,
     pub(super) panetiming: &'static str,
-    pub(super) resultkey: String,
+    /// Windows of the key whose results are void, as `start/end` with blanks between.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) panereplaces: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Window {
+    windowstart: String,
+    windowend: String,
+}
+
+impl Window {
+    pub(super) fn of(window: Span) -> Option<Self> {
+        let has_end = window.end.in_calendar();
+        has_end.then(|| Self {
+            windowstart: window.start.as_millis().to_string(),
+            windowend: window.end.as_millis().to_string(),
+        })
+    }
 }
 
 /// The event's data. Exactly one of the two.

@@ -13,4 +13,4 @@ mod event;
 mod quarantine;
 
 pub use destination::{Destination, Destinations, Producer};
-pub use envelope::Envelope;
+pub use envelope::{Envelope, Numbers};

@@ -39,6 +39,7 @@ struct Entry<'a> {
 enum Place<'a> {
     Record { shard: &'a str, sequence: &'a str, sub_sequence: u64, partition_key: &'a str, arrival: EventTime },
     Pane { key: Cow<'a, str>, window_start: EventTime, window_end: EventTime },
+    Time { key: Cow<'a, str>, time: EventTime },
 }
 
 impl Envelope<'_> {
@@ -55,8 +56,9 @@ impl Envelope<'_> {
         let data = self.quarantine_data(entry, extent);
         let (partition_key, time, subject) = match &entry.origin {
             Origin::Record { partition_key, arrival, .. } => (partition_key, *arrival, None),
-            Origin::Pane { key_text, window, .. } | Origin::Result { key_text, window, .. } => {
-                (key_text, window.end, event::subject(key_text))
+            Origin::Pane { key_text, window, .. } => (key_text, window.end, event::subject(key_text)),
+            Origin::Result { key_text, time, .. } | Origin::Timer { key_text, at: time } => {
+                (key_text, *time, event::subject(key_text))
             }
         };
         if to.plain {
@@ -87,10 +89,16 @@ impl Envelope<'_> {
                 let place = Place::Pane { key, window_start: window.start, window_end: window.end };
                 (place, extent.content("state", state, None))
             }
-            Origin::Result { key_text, window, value } => {
+            Origin::Result { key_text, time, window, value } => {
                 let key = extent.text(key_text.into());
-                let place = Place::Pane { key, window_start: window.start, window_end: window.end };
+                let place = match window {
+                    Some(window) => Place::Pane { key, window_start: window.start, window_end: window.end },
+                    None => Place::Time { key, time: *time },
+                };
                 (place, extent.content("result", value, std::str::from_utf8(value).ok()))
+            }
+            Origin::Timer { key_text, at } => {
+                (Place::Time { key: extent.text(key_text.into()), time: *at }, Map::new())
             }
         };
         let message = extent.text(entry.reject.message.as_str().into());

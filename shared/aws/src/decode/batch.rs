@@ -91,14 +91,15 @@ impl Batch<'_> {
     /// the first time in a shard that does not own their key. Other packers may not send them again
     /// (<https://github.com/awslabs/kinesis-aggregation/issues/11>): the count must be seen.
     pub fn unpack(&self, hash_range: Option<&RangeInclusive<u128>>) -> Unpacked<'_> {
+        let shard = self.source.as_ref().map_or("", |source| &source.shard);
         let mut unpacked = Unpacked { records: Vec::with_capacity(self.entries.len()), foreign: 0 };
         let mut start = 0;
         for entry in &self.entries {
             let payload = &self.payloads[start..entry.end];
             start = entry.end;
             match kpl::unpack(payload, hash_range) {
-                Some(inner) => unpacked.add(entry, &inner),
-                None => unpacked.records.push(entry.record(0, &entry.partition_key, payload)),
+                Some(inner) => unpacked.add(shard, entry, &inner),
+                None => unpacked.records.push(entry.record(shard, 0, &entry.partition_key, payload)),
             }
         }
         unpacked
@@ -106,17 +107,17 @@ impl Batch<'_> {
 }
 
 impl<'b> Unpacked<'b> {
-    fn add(&mut self, outer: &Entry<'_>, inner: &[kpl::Inner<'b>]) {
+    fn add(&mut self, shard: &'b str, outer: &Entry<'_>, inner: &[kpl::Inner<'b>]) {
         let before = self.records.len();
         let own = (0..).zip(inner).filter(|(_, inner)| !inner.foreign);
-        self.records.extend(own.map(|(number, inner)| outer.record(number, inner.partition_key, inner.payload)));
+        self.records.extend(own.map(|(number, inner)| outer.record(shard, number, inner.partition_key, inner.payload)));
         self.foreign += inner.len() - (self.records.len() - before);
     }
 }
 
 impl Entry<'_> {
-    fn record<'b>(&self, sub_sequence: u64, partition_key: &'b str, payload: &'b [u8]) -> Record<'b> {
+    fn record<'b>(&self, shard: &'b str, sub_sequence: u64, partition_key: &'b str, payload: &'b [u8]) -> Record<'b> {
         let position = Position { sequence: self.sequence.clone(), sub_sequence };
-        Record { position, partition_key, arrival: self.arrival, payload }
+        Record { shard, position, partition_key, arrival: self.arrival, payload, enriched: None }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::{Add, Aggregate, Merge};
-use crate::Reject;
+use super::sum::add_total;
+use super::{Add, Aggregate, Filtered, Merge};
+use crate::{EventTime, Reject};
 
 /// The number of records.
 #[derive(Clone, Copy, Debug)]
@@ -27,15 +28,22 @@ impl Aggregate for Count {
 }
 
 impl<E> Add<E> for Count {
-    fn add(&self, state: &mut u64, _: &E) -> Result<(), Reject> {
-        *state += 1;
-        Ok(())
+    fn add(&self, state: &mut u64, _: &E, _: EventTime) -> Result<(), Reject> {
+        self.merge(state, 1)
     }
 }
 
 impl Merge for Count {
     fn merge(&self, into: &mut u64, from: u64) -> Result<(), Reject> {
-        *into += from;
+        *into = add_total(*into, from)?;
         Ok(())
+    }
+}
+
+impl Filtered for Count {
+    type Filtered = u64;
+
+    fn finish_filtered(&self, state: &u64) -> u64 {
+        *state
     }
 }

@@ -4,39 +4,8 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::marker::PhantomData;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
-use super::{Add, Aggregate, Merge};
+use super::{Add, Aggregate, Filtered, Merge, Rank};
 use crate::{EventTime, Reject};
-
-/// A total order for minima and maxima. Floats are ordered by `total_cmp`, so NaN lies above infinity.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` has no total order for min and max",
-    note = "return an integer, a float, bool, String, EventTime, or implement `Rank`"
-)]
-pub trait Rank: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
-    /// The type of value, in the operator's fingerprint. Choose it once.
-    const NAME: &'static str;
-
-    /// The order of both.
-    fn rank(&self, other: &Self) -> Ordering;
-}
-
-macro_rules! ranks {
-    ($compare:ident: $($type:ident $name:literal),*) => {$(
-        impl Rank for $type {
-            const NAME: &'static str = $name;
-
-            fn rank(&self, other: &Self) -> Ordering {
-                self.$compare(other)
-            }
-        }
-    )*};
-}
-ranks!(cmp: bool "bool", u8 "u8", u16 "u16", u32 "u32", u64 "u64", i8 "i8", i16 "i16", i32 "i32", i64 "i64");
-ranks!(cmp: String "string", EventTime "time");
-ranks!(total_cmp: f32 "f32", f64 "f64");
 
 macro_rules! extremum {
     ($(#[$doc:meta])* $name:ident, $label:literal, $wanted:pat) => {
@@ -73,12 +42,12 @@ macro_rules! extremum {
             }
 
             fn schema(&self) -> Cow<'static, str> {
-                Cow::Owned(format!("{} {}", $label, N::NAME))
+                Cow::Owned(format!("{} {}", $label, N::name()))
             }
         }
 
         impl<E, N: Rank, F: Fn(&E) -> N + Send + Sync + 'static> Add<E> for $name<N, F> {
-            fn add(&self, state: &mut Option<N>, event: &E) -> Result<(), Reject> {
+            fn add(&self, state: &mut Option<N>, event: &E, _: EventTime) -> Result<(), Reject> {
                 self.merge(state, Some((self.value)(event)))
             }
         }
@@ -93,14 +62,24 @@ macro_rules! extremum {
                 Ok(())
             }
         }
+
+        impl<N: Rank, F: Send + Sync + 'static> Filtered for $name<N, F> {
+            type Filtered = Option<N>;
+
+            fn finish_filtered(&self, state: &Option<N>) -> Option<N> {
+                state.clone()
+            }
+        }
     };
 }
 
 extremum!(
-    /// The largest of what a closure takes from each record; of equals the first.
+    /// The largest of what a closure takes from each record; of equals the first. Merging is commutative up to
+    /// equals.
     Max, "max", Ordering::Greater
 );
 extremum!(
-    /// The smallest of what a closure takes from each record; of equals the first.
+    /// The smallest of what a closure takes from each record; of equals the first. Merging is commutative up to
+    /// equals.
     Min, "min", Ordering::Less
 );

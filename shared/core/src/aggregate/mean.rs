@@ -6,12 +6,12 @@ use std::marker::PhantomData;
 use serde::{Deserialize, Serialize};
 
 use super::sum::add_total;
-use super::{Add, Aggregate, Merge, Number, Total};
-use crate::Reject;
+use super::{Add, Aggregate, Filtered, Merge, Number, Total};
+use crate::{EventTime, Reject};
 
 /// The arithmetic mean of what a closure takes from each record: the exact sum divided once, as `f64`.
 ///
-/// (Flink's `AVG` of integers truncates; this one does not.)
+/// (Flink's `AVG` of integers truncates; this one does not.) Merging is commutative, as for [`Sum`](super::Sum).
 pub struct Mean<N, F> {
     value: F,
     number: PhantomData<fn() -> N>,
@@ -56,17 +56,23 @@ impl<N: Number, F: Send + Sync + 'static> Aggregate for Mean<N, F> {
 }
 
 impl<E, N: Number, F: Fn(&E) -> N + Send + Sync + 'static> Add<E> for Mean<N, F> {
-    fn add(&self, state: &mut Self::State, event: &E) -> Result<(), Reject> {
-        state.sum = add_total(state.sum, (self.value)(event).total())?;
-        state.count += 1;
-        Ok(())
+    fn add(&self, state: &mut Self::State, event: &E, _: EventTime) -> Result<(), Reject> {
+        self.merge(state, MeanState { sum: (self.value)(event).total(), count: 1 })
     }
 }
 
 impl<N: Number, F: Send + Sync + 'static> Merge for Mean<N, F> {
     fn merge(&self, into: &mut Self::State, from: Self::State) -> Result<(), Reject> {
         into.sum = add_total(into.sum, from.sum)?;
-        into.count += from.count;
+        into.count = add_total(into.count, from.count)?;
         Ok(())
+    }
+}
+
+impl<N: Number, F: Send + Sync + 'static> Filtered for Mean<N, F> {
+    type Filtered = Option<f64>;
+
+    fn finish_filtered(&self, state: &Self::State) -> Option<f64> {
+        (state.count > 0).then(|| self.finish(state))
     }
 }

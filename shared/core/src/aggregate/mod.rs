@@ -4,26 +4,56 @@
 //! event enters) and [`Merge`]. Tuples of up to twelve aggregates are aggregates. Pipelines make them through [`Over`],
 //! which knows the event type, so that closures need no annotation:
 //! `|over| (over.count(), over.sum(|f| f.delay_min))`.
+//!
+//! Stored states do not depend on when they were encoded or merged, and mean the same on every platform.
 
+mod collect;
 mod count;
+mod ddsketch;
+mod distinct;
+mod distinct_approx;
 mod extremum;
+mod first;
+mod fold;
+mod hyperloglog;
 mod mean;
+mod on;
 mod over;
+mod quantiles;
+mod rank;
+mod reduce;
+mod sides;
 mod sum;
+mod top;
 mod tuple;
+mod when;
 
 use std::borrow::Cow;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use collect::Collect;
 pub use count::Count;
-pub use extremum::{Max, Min, Rank};
-pub use mean::Mean;
+pub use ddsketch::DdSketch;
+pub use distinct::Distinct;
+pub use distinct_approx::DistinctApprox;
+pub use extremum::{Max, Min};
+pub use first::{Dated, First, Last};
+pub use fold::{Fold, Merging};
+pub use hyperloglog::HyperLogLog;
+pub use mean::{Mean, MeanState};
+pub use on::On;
 pub use over::Over;
+pub use quantiles::Quantiles;
+pub use rank::{Rank, Ranked};
+pub use reduce::{Reduce, Reduced};
+pub use sides::{Sides, SidesState};
 pub use sum::{Number, Sum, Total};
+pub use top::Top;
+pub use when::{Filtered, When};
 
-use crate::Reject;
+use crate::{EventTime, Reject};
 
 /// What is kept of the records of one pane, and the result it gives.
 ///
@@ -44,6 +74,11 @@ pub trait Aggregate: Send + Sync + 'static {
     /// What the state is, in the operator's fingerprint: a journal with another one is refused. Choose the text once;
     /// change it when old states no longer decode or mean something else.
     fn schema(&self) -> Cow<'static, str>;
+
+    /// What is wrong with the aggregate's own numbers, each with the fix; none if it is sound. `build()` reports them.
+    fn problems(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// How an event enters.
@@ -52,17 +87,18 @@ pub trait Aggregate: Send + Sync + 'static {
     note = "make aggregates through `over`: `.aggregate(|over| over.sum(|e| e.price))`"
 )]
 pub trait Add<E>: Aggregate {
-    /// Takes the event in. `state` is a copy: it is kept only on success.
+    /// Takes the event in, with its event time. `state` is a copy: it is kept only on success.
     ///
     /// # Errors
     /// A [`Reject`] quarantines the record, for example [`Reason::Overflow`](crate::Reason::Overflow).
-    fn add(&self, state: &mut Self::State, event: &E) -> Result<(), Reject>;
+    fn add(&self, state: &mut Self::State, event: &E, time: EventTime) -> Result<(), Reject>;
 }
 
 /// How two states become one. Associative: (a + b) + c = a + (b + c).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot merge, and this window shares or merges state",
-    note = "implement `Merge`, or use a tumbling window"
+    note = "a fold merges once told how: `over.fold(init, step).merging(|a, b| ..)`; for an aggregate of your own \
+            implement `Merge`; or use a tumbling window"
 )]
 pub trait Merge: Aggregate {
     /// Takes the records behind `from`, which came later, into `into`.
@@ -71,3 +107,13 @@ pub trait Merge: Aggregate {
     /// As for [`Add::add`].
     fn merge(&self, into: &mut Self::State, from: Self::State) -> Result<(), Reject>;
 }
+
+/// A value that state can hold as it is: whatever can be cloned, and stored and read by serde.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be kept in state",
+    note = "return an owned value that is Clone, Serialize, DeserializeOwned, Send and Sync: \
+            `#[derive(Clone, Serialize, Deserialize)]`"
+)]
+pub trait Kept: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {}
+
+impl<T: Clone + Serialize + DeserializeOwned + Send + Sync + 'static> Kept for T {}

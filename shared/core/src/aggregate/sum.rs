@@ -7,8 +7,8 @@ use std::marker::PhantomData;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Add, Aggregate, Merge};
-use crate::{Reason, Reject};
+use super::{Add, Aggregate, Filtered, Merge};
+use crate::{EventTime, Reason, Reject};
 
 /// A number that can be summed. Integers sum in 64 bits, floats in double precision in the order of the records.
 #[diagnostic::on_unimplemented(
@@ -83,6 +83,8 @@ numbers!(u8 -> u64, u16 -> u64, u32 -> u64, u64 -> u64, i8 -> i64, i16 -> i64, i
 numbers!(f32 -> f64, f64 -> f64);
 
 /// The sum of what a closure takes from each record. A record that would leave the range is quarantined.
+///
+/// Merging is commutative. (Sums of floats depend on the order of the records and of merging in their last digits.)
 pub struct Sum<N, F> {
     value: F,
     number: PhantomData<fn() -> N>,
@@ -127,9 +129,8 @@ impl<N: Number, F: Send + Sync + 'static> Aggregate for Sum<N, F> {
 }
 
 impl<E, N: Number, F: Fn(&E) -> N + Send + Sync + 'static> Add<E> for Sum<N, F> {
-    fn add(&self, state: &mut N::Total, event: &E) -> Result<(), Reject> {
-        *state = add_total(*state, (self.value)(event).total())?;
-        Ok(())
+    fn add(&self, state: &mut N::Total, event: &E, _: EventTime) -> Result<(), Reject> {
+        self.merge(state, (self.value)(event).total())
     }
 }
 
@@ -137,5 +138,13 @@ impl<N: Number, F: Send + Sync + 'static> Merge for Sum<N, F> {
     fn merge(&self, into: &mut N::Total, from: N::Total) -> Result<(), Reject> {
         *into = add_total(*into, from)?;
         Ok(())
+    }
+}
+
+impl<N: Number, F: Send + Sync + 'static> Filtered for Sum<N, F> {
+    type Filtered = N::Total;
+
+    fn finish_filtered(&self, state: &N::Total) -> N::Total {
+        *state
     }
 }

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::{Add, Aggregate, Merge};
-use crate::Reject;
+use super::{Add, Aggregate, Filtered, Merge};
+use crate::{EventTime, Reject};
 
 macro_rules! tuples {
     ($(($($name:ident $index:tt),+))+) => {$(
@@ -22,11 +22,15 @@ macro_rules! tuples {
             fn schema(&self) -> Cow<'static, str> {
                 Cow::Owned(format!("({})", [$(self.$index.schema()),+].join(", ")))
             }
+
+            fn problems(&self) -> Vec<String> {
+                [$(self.$index.problems()),+].concat()
+            }
         }
 
         impl<Event, $($name: Add<Event>),+> Add<Event> for ($($name,)+) {
-            fn add(&self, state: &mut Self::State, event: &Event) -> Result<(), Reject> {
-                $(self.$index.add(&mut state.$index, event)?;)+
+            fn add(&self, state: &mut Self::State, event: &Event, time: EventTime) -> Result<(), Reject> {
+                $(self.$index.add(&mut state.$index, event, time)?;)+
                 Ok(())
             }
         }
@@ -35,6 +39,14 @@ macro_rules! tuples {
             fn merge(&self, into: &mut Self::State, from: Self::State) -> Result<(), Reject> {
                 $(self.$index.merge(&mut into.$index, from.$index)?;)+
                 Ok(())
+            }
+        }
+
+        impl<$($name: Filtered),+> Filtered for ($($name,)+) {
+            type Filtered = ($($name::Filtered,)+);
+
+            fn finish_filtered(&self, state: &Self::State) -> Self::Filtered {
+                ($(self.$index.finish_filtered(&state.$index),)+)
             }
         }
     )+};
@@ -61,6 +73,8 @@ mod tests {
     use super::*;
     use crate::Reason;
 
+    const AT: EventTime = EventTime::from_millis(0);
+
     struct Sale {
         price: f64,
         items: i64,
@@ -77,7 +91,7 @@ mod tests {
         );
         let mut state = aggregate.empty();
         for (price, items) in [(2.5, 1), (-0.0, 4), (0.0, -2)] {
-            aggregate.add(&mut state, &Sale { price, items }).expect("adds");
+            aggregate.add(&mut state, &Sale { price, items }, AT).expect("adds");
         }
         let (count, sum, min, max, mean) = aggregate.finish(&state);
         assert_eq!((count, sum, max, mean), (3, 3, 2.5, 1.0));
@@ -90,7 +104,7 @@ mod tests {
         let aggregate = (Count, Sum::of(|n: &i64| *n), Min::of(|n: &i64| *n), Mean::of(|n: &i64| *n));
         let state = |numbers: &[i64]| {
             let mut state = aggregate.empty();
-            numbers.iter().for_each(|n| aggregate.add(&mut state, n).expect("adds"));
+            numbers.iter().for_each(|n| aggregate.add(&mut state, n, AT).expect("adds"));
             state
         };
         let mut merged = state(&[5, -3]);
@@ -102,7 +116,7 @@ mod tests {
     fn a_sum_beyond_its_range_is_refused_and_never_wraps() {
         let sum = Sum::of(|n: &i64| *n);
         let mut state = i64::MAX;
-        let reject = sum.add(&mut state, &1).expect_err("overflows");
+        let reject = sum.add(&mut state, &1, AT).expect_err("overflows");
         assert_eq!(reject.reason, Reason::Overflow);
         assert_eq!(state, i64::MAX);
     }

@@ -1,47 +1,92 @@
 //! Keyed operators: what happens to an event, and what happens when a cell is due.
 
-mod aggregate_windows;
+mod interval_join;
+mod process;
+mod ranked;
+mod windows;
 
 use std::collections::BTreeMap;
 
-pub use aggregate_windows::{AggregateWindows, EmitFn, Pane};
+pub use interval_join::{IntervalJoin, PairEmit, Side, SideFn};
+pub use process::{Context, KeyedProcess, List, Map, Process, ProcessEmit, RecordInfo, SideOutput, Value};
+pub use ranked::{BetterFn, Keep, Ranked, RankedEmit};
+pub use windows::{AggregateWindows, Early, EmitFn, Pane};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::ingest::Event;
-use crate::state::{Cell, CellId, Cells};
-use crate::{Format, Ingest, Key, KeyBytes, Output, Reject, Watermark};
+use crate::read::Subject;
+use crate::state::{KeyState, Slot};
+use crate::{Cause, Delivery, Emission, EventTime, Events, Key, Output, Record, Reject, Watermark};
 
 /// What became of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Applied {
-    /// It changed state.
+pub(crate) enum Applied {
+    /// It was taken.
     Kept,
-    /// It came too late for every window that it belongs to, and changed nothing.
+    /// It came too late for everything that it belongs to, and changed nothing.
     Late,
 }
 
-/// A keyed operator over the events of `F`. The step decides when; the operator decides what.
-pub(crate) trait Operator<F: Format, K: Key>: Send + Sync + 'static {
-    /// What a cell accumulates.
-    type Accumulator: Clone + Serialize + DeserializeOwned + Send + 'static;
+/// A keyed operator over `E`. The step decides when; the operator decides what.
+pub(crate) trait Operator<E: Events, K: Key>: Send + Sync + 'static {
+    /// What a cell holds.
+    type Cell: Clone + Serialize + DeserializeOwned + Send + Sync + 'static;
 
-    /// How records become events.
-    fn ingest(&self) -> &Ingest<F, K>;
+    /// When a cell is due, if ever: a function of what is stored, so that a restored state has the same timers.
+    fn due(&self, slot: &Slot, cell: &Self::Cell) -> Option<EventTime>;
 
-    /// Judges the event under `watermark` and applies it: to all of its windows or, on an error, to none.
+    /// Judges the event under the present watermark and applies it. On an error nothing of it is kept.
     fn apply(
         &self,
-        event: &Event<'_, F, K>,
-        key: &KeyBytes,
-        watermark: Watermark,
-        cells: &mut Cells<Self::Accumulator>,
+        event: E::Event<'_>,
+        turn: &mut Turn<'_, K>,
+        state: &mut KeyState<'_, '_, Self::Cell>,
     ) -> Result<Applied, Reject>;
 
-    /// What a due cell gives. The step removes the cell.
-    fn fire(&self, id: &CellId, cell: &Cell<Self::Accumulator>) -> Option<Output>;
+    /// Does what is due: afterwards the cell is gone or due later, else it would fire for ever. On an error nothing of it
+    /// is kept and the step removes the cell.
+    fn fire(&self, slot: &Slot, turn: &mut Turn<'_, K>, state: &mut KeyState<'_, '_, Self::Cell>)
+    -> Result<(), Reject>;
 
-    /// What stored state depends on, by name.
+    /// What stored state depends on, by name. The key is added by the step.
     fn fingerprint(&self) -> BTreeMap<String, String>;
+}
+
+/// When an operator is asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Now<'r> {
+    /// The watermark: before the record, or of the firing.
+    pub(crate) watermark: Watermark,
+    /// The event's time, or when the cell was due.
+    pub(crate) time: EventTime,
+    /// The record, if there is one.
+    pub(crate) record: Option<&'r Record<'r>>,
+}
+
+/// One call of an operator: about whom, when, and where results go.
+pub(crate) struct Turn<'t, K> {
+    pub(crate) subject: Subject<'t, K>,
+    pub(crate) now: Now<'t>,
+    pub(crate) outputs: &'t mut Vec<Output>,
+}
+
+impl<K: Key> Turn<'_, K> {
+    /// Sends values, all of the same cause and about the same instant.
+    pub(crate) fn emit(&mut self, time: EventTime, cause: &Cause, values: Vec<Delivery>) {
+        let before = self.outputs.len();
+        for Delivery { sink, value } in values {
+            let number = u32::try_from(self.outputs.len() - before).unwrap_or(u32::MAX);
+            self.outputs.push(Output::Result(Emission {
+                sink,
+                key: self.subject.bytes.clone(),
+                key_text: self.subject.text(),
+                partition_key: self.subject.partition_key(),
+                time,
+                cause: cause.clone(),
+                number,
+                value,
+            }));
+        }
+    }
 }

@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use super::Window;
-use crate::{EventTime, Span, millis};
+use super::grid::{Grid, length_millis, offset_millis, refuse_length, refuse_offset};
+use super::{Assign, Window};
+use crate::{EventTime, Span};
 
 /// Windows `[start, start + size)` that tile the time line, aligned to the epoch plus an offset.
 ///
 /// ```
 /// use std::time::Duration;
-/// use tidemill_core::{EventTime, window::{Tumbling, Window}};
+/// use tidemill_core::{EventTime, window::{Assign, Tumbling}};
 ///
 /// let hourly = Tumbling::every(Duration::from_hours(1));
-/// let window = hourly.assign(EventTime::from_millis(-1)).next().unwrap();
+/// let window = hourly.assign(EventTime::from_millis(-1));
 /// assert_eq!((window.start.as_millis(), window.end.as_millis()), (-3_600_000, 0));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,44 +32,24 @@ impl Tumbling {
     pub const fn offset(self, offset: Duration) -> Self {
         Self { offset, ..self }
     }
-
-    /// Milliseconds, at least 1 so that assignment is total; `problems` refuses what this would bend.
-    fn size_millis(&self) -> i64 {
-        millis(self.size).unwrap_or(i64::MAX).max(1)
-    }
-
-    fn offset_millis(&self) -> i64 {
-        millis(self.offset).unwrap_or(0)
-    }
 }
 
 impl Window for Tumbling {
-    fn assign(&self, time: EventTime) -> impl Iterator<Item = Span> {
-        let size = self.size_millis();
-        let into = time.plus(-self.offset_millis()).as_millis().rem_euclid(size);
-        let start = time.plus(-into);
-        std::iter::once(Span { start, end: start.plus(size) })
-    }
-
     fn problems(&self) -> Vec<String> {
-        let mut problems = Vec::new();
-        let whole = |d: Duration| d.subsec_nanos().is_multiple_of(1_000_000) && millis(d).is_some();
-        if self.size.is_zero() || !whole(self.size) {
-            problems.push(format!(
-                "a tumbling window of {:?}: the size must be whole milliseconds, at least one",
-                self.size
-            ));
-        } else if self.offset >= self.size || !whole(self.offset) {
-            problems.push(format!(
-                "a tumbling window's offset of {:?}: it must be whole milliseconds and less than the size {:?}",
-                self.offset, self.size
-            ));
-        }
-        problems
+        refuse_length(("a tumbling window", "size"), self.size)
+            .or_else(|| refuse_offset("a tumbling window", self.offset, ("size", self.size)))
+            .into_iter()
+            .collect()
     }
 
     fn describe(&self) -> String {
-        format!("tumbling {} ms, offset {} ms", self.size_millis(), self.offset_millis())
+        format!("tumbling {} ms, offset {} ms", length_millis(self.size), offset_millis(self.offset))
+    }
+}
+
+impl Assign for Tumbling {
+    fn assign(&self, time: EventTime) -> Span {
+        Grid::new(length_millis(self.size), self.offset).cell(time)
     }
 }
 
@@ -77,10 +58,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::window::tests::{any_offset, any_time, cases};
 
     fn window(size: u64, offset: u64, time: i64) -> (i64, i64) {
         let windows = Tumbling::every(Duration::from_millis(size)).offset(Duration::from_millis(offset));
-        let span = windows.assign(EventTime::from_millis(time)).next().expect("one window");
+        let span = windows.assign(EventTime::from_millis(time));
         (span.start.as_millis(), span.end.as_millis())
     }
 
@@ -94,25 +76,33 @@ mod tests {
 
     #[test]
     fn unsound_numbers_are_named() {
-        let problems = |size, offset| Tumbling::every(size).offset(offset).problems();
+        let problems = |size, offset| Tumbling::every(size).offset(offset).problems().join("\n");
         let hour = Duration::from_hours(1);
-        assert!(problems(hour, Duration::ZERO).is_empty());
-        assert_eq!(problems(Duration::ZERO, Duration::ZERO).len(), 1);
-        assert_eq!(problems(hour, hour).len(), 1);
-        assert_eq!(problems(Duration::from_micros(1_500), Duration::ZERO).len(), 1);
-        assert_eq!(problems(Duration::MAX, Duration::ZERO).len(), 1);
+        assert_eq!(problems(hour, Duration::ZERO), "");
+        let size = "must be whole milliseconds, at least one";
+        assert!(problems(Duration::ZERO, Duration::ZERO).ends_with(size));
+        assert!(problems(Duration::from_micros(1_500), Duration::ZERO).ends_with(size));
+        assert!(problems(Duration::MAX, Duration::ZERO).ends_with(size));
+        assert!(problems(hour, hour).contains("less than the size 3600s"));
+        assert!(problems(hour, Duration::from_nanos(1)).contains("offset of 1ns"));
+    }
+
+    #[test]
+    fn the_text_in_the_fingerprint_stays_what_it_is() {
+        let windows = Tumbling::every(Duration::from_secs(60)).offset(Duration::from_secs(1));
+        assert_eq!(windows.describe(), "tumbling 60000 ms, offset 1000 ms");
     }
 
     proptest! {
+        #![proptest_config(cases())]
+
         #[test]
         fn every_instant_lies_in_its_one_aligned_window(
-            size in 1_u64..1_000_000_000_000,
-            offset_part in 0.0..1.0_f64,
-            time in EventTime::FIRST.as_millis()..=EventTime::LAST.as_millis(),
+            (size, offset) in any_offset(1..1_000_000_000_000_u64),
+            time in any_time(),
         ) {
-            let offset = (size as f64 * offset_part) as u64;
-            let (start, end) = window(size, offset, time);
-            prop_assert!(start <= time && time < end);
+            let (start, end) = window(size, offset, time.as_millis());
+            prop_assert!((start..end).contains(&time.as_millis()));
             prop_assert_eq!(end - start, size as i64);
             prop_assert_eq!((start - offset as i64).rem_euclid(size as i64), 0);
         }

@@ -19,27 +19,58 @@ impl Breaker {
     /// Refuses a step before it is committed: any bad record if the pipeline is to halt on it, else more than half of a
     /// stretch. The position stays where it is, and the next invocation meets the same records.
     pub(super) fn check(&self, pipeline: &Pipeline, step: &Step) -> Result<(), Error> {
-        let example = step.outputs.iter().find_map(|output| match output {
-            Output::Quarantined(entry) => Some(entry.reject.to_string()),
-            Output::Result(_) | Output::Late(_) => None,
-        });
-        let Some(example) = example else { return Ok(()) };
-        let bad = self.bad + bad(step);
-        let of = self.taken + step.taken;
-        let halts = pipeline.on_bad() == OnBad::Halt || 2 * bad > of.max(STRETCH);
-        if halts { Err(Error::BadRecords { pipeline: pipeline.name().to_owned(), bad, of, example }) } else { Ok(()) }
+        self.check_outputs(pipeline, step.taken, step.outputs.iter()).map(drop)
     }
 
     /// Counts a committed step.
     pub(super) fn count(&mut self, step: &Step) {
-        self.taken += step.taken;
-        self.bad += bad(step);
+        self.count_bad(step.taken, step.outputs.iter().filter(|output| is_bad(output)).count());
+    }
+
+    /// Does both for records that are not committed.
+    pub(super) fn check_and_count<'o>(
+        &mut self,
+        pipeline: &Pipeline,
+        taken: usize,
+        outputs: impl Iterator<Item = &'o Output>,
+    ) -> Result<(), Error> {
+        let bad = self.check_outputs(pipeline, taken, outputs)?;
+        self.count_bad(taken, bad);
+        Ok(())
+    }
+
+    /// How many of the outputs are of bad records, if they are not too many.
+    fn check_outputs<'o>(
+        &self,
+        pipeline: &Pipeline,
+        taken: usize,
+        outputs: impl Iterator<Item = &'o Output>,
+    ) -> Result<usize, Error> {
+        let (mut bad, mut example) = (0, None);
+        for output in outputs {
+            if let Output::Quarantined(entry) = output {
+                bad += 1;
+                example.get_or_insert_with(|| entry.reject.to_string());
+            }
+        }
+        let Some(example) = example else { return Ok(0) };
+        let (all, of) = (self.bad + bad, self.taken + taken);
+        let halts = pipeline.on_bad() == OnBad::Halt || 2 * all > of.max(STRETCH);
+        if halts {
+            return Err(Error::BadRecords { pipeline: pipeline.name().to_owned(), bad: all, of, example });
+        }
+        Ok(bad)
+    }
+
+    fn count_bad(&mut self, taken: usize, bad: usize) {
+        self.taken += taken;
+        self.bad += bad;
         if self.taken >= STRETCH {
             *self = Self::default();
         }
     }
 }
 
-fn bad(step: &Step) -> usize {
-    step.outputs.iter().filter(|output| matches!(output, Output::Quarantined(_))).count()
+const fn is_bad(output: &Output) -> bool {
+    matches!(output, Output::Quarantined(_))
 }

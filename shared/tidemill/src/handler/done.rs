@@ -12,6 +12,8 @@ pub struct Done {
     pub taken: usize,
     /// Records that were in already.
     pub repeats: usize,
+    /// Records that repeat what their producer sent before, and were dropped.
+    pub sent_twice: usize,
     /// Commits written.
     pub commits: usize,
     /// Outputs committed: results, late records and quarantine entries.
@@ -45,8 +47,22 @@ impl Done {
         self.taken += step.taken;
         self.outputs += step.outputs.len();
         self.late += step.late;
+        self.sent_twice += step.repeats;
         self.quarantined += step.outputs.iter().filter(|output| matches!(output, Output::Quarantined(_))).count();
         self.commits += 1;
+    }
+
+    /// Adds what was done with a later stretch of the same batch.
+    pub(super) fn absorb(&mut self, later: Self) {
+        self.taken += later.taken;
+        self.commits += later.commits;
+        self.outputs += later.outputs;
+        self.late += later.late;
+        self.sent_twice += later.sent_twice;
+        self.quarantined += later.quarantined;
+        self.conflicts += later.conflicts;
+        self.gap = self.gap.take().or(later.gap);
+        self.is_unfinished = later.is_unfinished;
     }
 
     pub(super) fn complete(self, work: Work<'_>) -> Self {

@@ -5,12 +5,13 @@ mod cache;
 mod done;
 mod gap;
 mod next;
+mod relay;
 mod shard;
 mod suspicion;
 
 use std::collections::BTreeMap;
 
-use tidemill_core::{Caps, Record, Shard, Step};
+use tidemill_core::{Caps, Enriched, Record, Shard, Step};
 use tidemill_journal::{
     CaughtUp, Committed, Deadline, Draft, Incarnation, JournalId, Ring, Schema, Sink, Store, View, commit, flush, init,
     load, still_holds,
@@ -20,12 +21,16 @@ use crate::outbox::Outbox;
 use crate::{Error, Pipeline};
 use breaker::Breaker;
 use cache::Cache;
-use next::{Next, next};
+use next::{Next, behind, next};
 use shard::OpenShard;
 use suspicion::Suspicion;
 
 pub use done::Done;
 pub use gap::{Source, Unwatched};
+pub use relay::RelayHandler;
+
+/// How many records an asynchronous stage looks at before they are stepped and committed.
+const ENRICHED_TOGETHER: usize = 500;
 
 /// Draws the random number that names a new life of a journal.
 pub type DrawIncarnation = Box<dyn Fn() -> Incarnation + Send + Sync>;
@@ -73,7 +78,7 @@ pub struct Handler<S, K, P = Unwatched> {
 }
 
 impl<S: Store, K: Sink> Handler<S, K> {
-    /// A handler of `pipeline` over this store and sink.
+    /// A handler of `pipeline`, which has a key, over this store and sink. ([`RelayHandler`] takes pipelines without.)
     pub fn new(pipeline: Pipeline, store: S, sink: K, limits: Limits, draw_incarnation: DrawIncarnation) -> Self {
         let outbox = Outbox::of(&pipeline);
         let shards = Cache::new(limits.cache_bytes);
@@ -110,7 +115,7 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
         let journal =
             JournalId { pipeline: self.pipeline.name().to_owned(), stream: stream.to_owned(), shard: shard.to_owned() };
         let mut open = self.open(&journal).await?;
-        let result = self.run(&journal, &mut open, work, deadline).await;
+        let result = self.work(&journal, &mut open, work, deadline).await;
         // An error is no crash: this process lives to tell.
         let cleared = open.suspicion.clear(&self.store, &journal, &open.view).await;
         self.survived.insert(journal.clone(), open.breaker);
@@ -167,6 +172,35 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
         }
         open.is_current = true;
         Ok(())
+    }
+
+    /// The work, in stretches where an asynchronous stage looks at the records first: those that are in already it is
+    /// spared.
+    async fn work(
+        &self,
+        journal: &JournalId,
+        open: &mut OpenShard,
+        work: Work<'_>,
+        deadline: Deadline,
+    ) -> Result<Done, Error> {
+        let (Some(enricher), Work::Records(records)) = (self.pipeline.enricher(), work) else {
+            return self.run(journal, open, work, deadline).await;
+        };
+        let mut done = Done::default();
+        let fresh = behind(records, open.view.position());
+        // One stretch at least, also an empty one: it flushes what is left of the batch before.
+        for stretch in fresh.chunks(ENRICHED_TOGETHER).chain(fresh.is_empty().then_some(records)) {
+            if done.commits > 0 && deadline.has_passed() {
+                return Ok(done.unfinished(work, open.view.position()));
+            }
+            let enriched = if fresh.is_empty() { Vec::new() } else { enricher.enrich(stretch).await };
+            let stretch: Vec<Record<'_>> = with_enriched(stretch, &enriched);
+            done.absorb(self.run(journal, open, Work::Records(&stretch), deadline).await?);
+            if !done.is_complete() {
+                return Ok(done.unfinished(work, open.view.position()));
+            }
+        }
+        Ok(done.complete(work))
     }
 
     /// Flush, then step and commit what is next, until nothing is or time is up.
@@ -245,10 +279,16 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
             position,
             progress: step.progress.clone(),
             changes: state.changes().map_err(|reject| encode(reject.message))?,
-            outputs: self.outbox.pack(journal, view, step, &self.sink),
+            outputs: self.outbox.pack((journal, view.incarnation()), view.number() + 1, &step.outputs, &self.sink),
             gap: None,
             tick: None,
             may_spill: false,
         })
     }
+}
+
+/// The records with what an asynchronous stage made of them.
+pub(crate) fn with_enriched<'r>(records: &'r [Record<'r>], enriched: &'r [Enriched]) -> Vec<Record<'r>> {
+    let with = |(record, enriched): (&Record<'r>, &'r Enriched)| Record { enriched: Some(enriched), ..record.clone() };
+    if enriched.is_empty() { records.to_vec() } else { records.iter().zip(enriched).map(with).collect() }
 }

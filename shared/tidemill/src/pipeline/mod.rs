@@ -4,25 +4,34 @@
 //! are chained. `build()` erases the types and reports every mistake at once.
 
 mod draft;
+mod enrich;
 mod format;
+mod kept;
 mod keyed;
+mod relay;
 mod results;
 mod sink;
 mod source;
 mod timed;
 mod windowed;
 
-pub use format::{Borrows, Cbor, Gzip, Json, JsonRef, OwnedFormat, Protobuf, Zstd};
+pub use enrich::Calls;
+pub use format::{Borrows, Cbor, Gzip, Json, JsonRef, OwnedFormat, Protobuf, Text, Upstream, Zstd};
+pub use kept::{IntervalJoined, Kept};
 pub use keyed::{ByKey, Keyed, Routed, Routing};
+pub use relay::Relay;
 pub use results::{Aggregated, Complete, Results};
-pub use sink::Kinesis;
+pub use sink::{Kinesis, Sink, Table};
 pub use source::{Named, Sourced};
 pub use timed::Timed;
-pub use windowed::Windowed;
+pub use windowed::{Joined, Windowed};
+
+pub(crate) use enrich::Enricher;
+pub(crate) use results::Engine;
 
 use std::fmt;
 
-use tidemill_core::{Fingerprint, Processor, Shard};
+use tidemill_core::{Fingerprint, Processor, Shard, Stateless};
 
 use crate::error::PipelineError;
 use draft::Draft;
@@ -33,9 +42,11 @@ use draft::Draft;
 /// ([`testing::Driver`](crate::testing::Driver)).
 pub struct Pipeline {
     name: String,
-    processor: Box<dyn Processor>,
-    results: Kinesis,
-    late: Option<Kinesis>,
+    engine: Engine,
+    enricher: Option<Box<dyn Enricher>>,
+    /// Of results, by number.
+    sinks: Vec<Sink>,
+    late: Option<Sink>,
     on_bad: OnBad,
     version: u32,
     summary: String,
@@ -64,24 +75,49 @@ impl Pipeline {
         &self.name
     }
 
-    /// Where results go.
-    pub fn results_sink(&self) -> &Kinesis {
-        &self.results
+    /// Where results go; the main sink first.
+    pub fn result_sinks(&self) -> &[Sink] {
+        &self.sinks
     }
 
     /// Where late records go, if anywhere.
-    pub fn late_sink(&self) -> Option<&Kinesis> {
+    pub const fn late_sink(&self) -> Option<&Sink> {
         self.late.as_ref()
     }
 
-    /// The state of a shard without any record.
-    pub(crate) fn open(&self) -> Box<dyn Shard> {
-        self.processor.open()
+    /// Whether it keeps state by key, and so has a journal.
+    pub const fn is_keyed(&self) -> bool {
+        matches!(self.engine, Engine::Keyed(_))
     }
 
-    /// What stored state depends on.
+    fn processor(&self) -> &dyn Processor {
+        match &self.engine {
+            Engine::Keyed(processor) => processor.as_ref(),
+            Engine::Stateless(_) => unreachable!("asked of keyed pipelines alone: `is_keyed`"),
+        }
+    }
+
+    /// What comes of each record, in a pipeline without key.
+    pub(crate) fn stateless(&self) -> Option<&dyn Stateless> {
+        match &self.engine {
+            Engine::Keyed(_) => None,
+            Engine::Stateless(stateless) => Some(stateless.as_ref()),
+        }
+    }
+
+    /// What asks other services about records before the step.
+    pub(crate) fn enricher(&self) -> Option<&dyn Enricher> {
+        self.enricher.as_deref()
+    }
+
+    /// The state of a shard without any record. The pipeline is keyed.
+    pub(crate) fn open(&self) -> Box<dyn Shard> {
+        self.processor().open()
+    }
+
+    /// What stored state depends on. The pipeline is keyed.
     pub(crate) fn fingerprint(&self) -> Fingerprint {
-        let mut fingerprint = self.processor.fingerprint();
+        let mut fingerprint = self.processor().fingerprint();
         fingerprint.insert("version".to_owned(), self.version.to_string());
         fingerprint
     }
@@ -91,20 +127,27 @@ impl Pipeline {
         self.on_bad
     }
 
-    /// The partition key under which a producer must put this payload; `None` if its key cannot be read.
+    /// The partition key under which a producer must put this payload; `None` if its key cannot be read, or there is
+    /// none.
     pub fn partition_key(&self, payload: &[u8]) -> Option<String> {
-        self.processor.partition_key(payload)
+        match &self.engine {
+            Engine::Keyed(processor) => processor.partition_key(payload),
+            Engine::Stateless(_) => None,
+        }
     }
 
-    /// The logical names of all sinks, without the quarantine.
-    pub(crate) fn sinks(&self) -> impl Iterator<Item = &Kinesis> {
-        std::iter::once(&self.results).chain(&self.late)
+    /// All sinks, without the quarantine.
+    pub(crate) fn sinks(&self) -> impl Iterator<Item = &Sink> {
+        self.sinks.iter().chain(&self.late)
     }
 }
 
 impl fmt::Display for Pipeline {
     /// One line: name, window, bounds, key, aggregates. Printed at start.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.is_keyed() {
+            return write!(f, "{}: record by record, no state", self.name);
+        }
         write!(f, "{}: {}", self.name, self.summary)?;
         for (name, value) in self.fingerprint() {
             write!(f, ", {name} {value}")?;
@@ -138,23 +181,12 @@ impl Complete {
     /// # Errors
     /// Every mistake at once, each with its fix.
     pub fn build(self) -> Result<Pipeline, PipelineError> {
-        let Self { mut draft, results, on_bad, version } = self;
-        draft.check_sink(&results);
-        if let Some(late) = draft.late.clone() {
-            draft.check_sink(&late);
-            if late.logical_name() == results.logical_name() {
-                draft.problem(format!(
-                    "late records and results both go to {:?}: a consumer could not tell them apart. Give one another stream",
-                    results.logical_name()
-                ));
-            }
-        }
-        match (draft.processor.take(), draft.problems.is_empty()) {
-            (Some(processor), true) => {
-                let Draft { name, late, summary, .. } = draft;
-                Ok(Pipeline { name, processor, results, late, on_bad, version, summary })
-            }
-            _ => Err(PipelineError { pipeline: draft.name, problems: draft.problems }),
+        let Self { draft, engine, sinks, on_bad, version } = self;
+        let Draft { name, late, enricher, summary, problems, .. } = draft;
+        if problems.is_empty() {
+            Ok(Pipeline { name, engine, enricher, sinks, late, on_bad, version, summary })
+        } else {
+            Err(PipelineError { pipeline: name, problems })
         }
     }
 }

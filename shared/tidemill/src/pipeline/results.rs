@@ -1,81 +1,211 @@
-//! What is sent when a window closes, and where to.
+//! What is sent of a firing or of an event, and where to.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::marker::PhantomData;
 
 use serde::Serialize;
 use tidemill_core::aggregate::{Add, Aggregate};
-use tidemill_core::operator::{AggregateWindows, EmitFn, Pane};
-use tidemill_core::window::{Accepts, Window};
-use tidemill_core::{Format, Key, Reason, Reject};
+use tidemill_core::operator::{AggregateWindows, EmitFn, Pane, SideOutput};
+use tidemill_core::window::Accepts;
+use tidemill_core::{Delivery, Events, Key, Processor, Reason, Reject, Stateless, millis};
 
 use super::draft::Draft;
-use super::{Kinesis, OnBad, Windowed};
+use super::{OnBad, Sink, Windowed};
 
 /// A pipeline with an aggregate: say what a result looks like.
-pub struct Aggregated<F: Format, K, W, A> {
-    pub(super) windowed: Windowed<F, K, W>,
+pub struct Aggregated<E: Events, K, W, A> {
+    pub(super) windowed: Windowed<E, K, W>,
     pub(super) aggregate: A,
 }
 
-impl<F, K, W, A> Aggregated<F, K, W, A>
+impl<E, K, W, A> Aggregated<E, K, W, A>
 where
-    F: Format,
+    E: Events,
     K: Key,
-    W: Window + Accepts<A>,
-    A: Aggregate + for<'a> Add<F::Event<'a>>,
+    W: Accepts<A>,
+    A: Aggregate + for<'a> Add<E::Event<'a>>,
 {
     /// Makes the result of each pane from the key, the window and what was aggregated.
     pub fn emit<T, C>(self, emit: C) -> Results<T>
     where
-        T: Serialize,
+        T: 'static,
         C: Fn(Pane<K>, A::Output) -> T + Send + Sync + 'static,
     {
-        self.emit_with(Box::new(move |pane, output| json(&emit(pane, output)).map(Some)))
+        self.emit_with(move |deliver| Box::new(move |pane, output| deliver(emit(pane, output))))
     }
 
     /// Makes the result of each pane by a closure that may fail: the pane is then quarantined with its state.
-    pub fn try_emit<T, E, C>(self, emit: C) -> Results<T>
+    pub fn try_emit<T, X, C>(self, emit: C) -> Results<T>
     where
-        T: Serialize,
-        E: fmt::Display,
-        C: Fn(Pane<K>, A::Output) -> Result<T, E> + Send + Sync + 'static,
+        T: 'static,
+        X: fmt::Display,
+        C: Fn(Pane<K>, A::Output) -> Result<T, X> + Send + Sync + 'static,
     {
-        let failed = |e: E| Reject::new(Reason::Failed, format!("the emit closure failed: {e}"));
-        self.emit_with(Box::new(move |pane, output| {
-            emit(pane, output).map_err(failed).and_then(|result| json(&result)).map(Some)
-        }))
+        let failed = |e: X| Reject::new(Reason::Failed, format!("the emit closure failed: {e}"));
+        self.emit_with(move |deliver| {
+            Box::new(move |pane, output| emit(pane, output).map_err(failed).and_then(&deliver))
+        })
     }
 
-    fn emit_with<T>(self, emit: EmitFn<K, A::Output>) -> Results<T> {
-        let Windowed { mut draft, ingest, window } = self.windowed;
-        draft.processor = Some(AggregateWindows { ingest, window, aggregate: self.aggregate, emit }.erase());
-        Results { draft, result: PhantomData }
+    /// Makes any number of results of each pane.
+    pub fn emit_each<I, C>(self, emit: C) -> Results<I::Item>
+    where
+        I: IntoIterator,
+        I::Item: 'static,
+        C: Fn(Pane<K>, A::Output) -> I + Send + Sync + 'static,
+    {
+        self.emit_with(move |deliver| {
+            Box::new(move |pane, output| {
+                let mut deliveries = Vec::new();
+                for result in emit(pane, output) {
+                    deliveries.append(&mut deliver(result)?);
+                }
+                Ok(deliveries)
+            })
+        })
+    }
+
+    fn emit_with<T: 'static>(self, emit: impl FnOnce(Deliver<T>) -> EmitFn<K, A::Output> + 'static) -> Results<T> {
+        let Windowed { draft, source, window, lateness, early } = self.windowed;
+        let lateness = millis(lateness).unwrap_or(0);
+        let aggregate = self.aggregate;
+        Results::of(draft, move |deliver| {
+            AggregateWindows { window, aggregate, lateness, early, emit: emit(deliver) }.over(source)
+        })
     }
 }
 
-fn json<T: Serialize>(result: &T) -> Result<Vec<u8>, Reject> {
+/// Encodes a result for its sinks.
+pub(super) type Deliver<T> = Box<dyn Fn(T) -> Result<Vec<Delivery>, Reject> + Send + Sync>;
+
+pub(super) fn json<T: Serialize>(result: &T) -> Result<Vec<u8>, Reject> {
     serde_json::to_vec(result)
         .map_err(|e| Reject::new(Reason::OutputRefused, format!("the result cannot be written as JSON: {e}")))
 }
 
-/// A pipeline with results of type `T`: say where they go.
-pub struct Results<T> {
-    draft: Draft,
-    result: PhantomData<fn() -> T>,
+/// What runs a pipeline, without its types.
+pub(crate) enum Engine {
+    /// With keys, state and a journal.
+    Keyed(Box<dyn Processor>),
+    /// Record by record.
+    Stateless(Box<dyn Stateless>),
 }
 
-impl<T: Serialize> Results<T> {
-    /// Sends the results to a stream.
-    pub fn to(self, sink: Kinesis) -> Complete {
-        Complete { draft: self.draft, results: sink, on_bad: OnBad::default(), version: 1 }
+/// Makes the engine once it is known where results go.
+type Finish<T> = Box<dyn FnOnce(Deliver<T>, BTreeMap<&'static str, u16>) -> Engine>;
+
+/// A pipeline with results of type `T`: say where they go.
+///
+/// Steps apply in the order in which they are written: what `branch` takes does not come to what follows it.
+pub struct Results<T> {
+    draft: Draft,
+    finish: Finish<T>,
+    takes_sides: bool,
+}
+
+impl<T: 'static> Results<T> {
+    pub(super) fn of(draft: Draft, finish: impl FnOnce(Deliver<T>) -> Box<dyn Processor> + 'static) -> Self {
+        Self { draft, finish: Box::new(move |deliver, _| Engine::Keyed(finish(deliver))), takes_sides: false }
+    }
+
+    pub(super) fn with_sides(
+        draft: Draft,
+        finish: impl FnOnce(Deliver<T>, BTreeMap<&'static str, u16>) -> Box<dyn Processor> + 'static,
+    ) -> Self {
+        let finish = move |deliver, sides| Engine::Keyed(finish(deliver, sides));
+        Self { draft, finish: Box::new(finish), takes_sides: true }
+    }
+
+    pub(super) fn stateless(draft: Draft, finish: impl FnOnce(Deliver<T>) -> Box<dyn Stateless> + 'static) -> Self {
+        Self { draft, finish: Box::new(move |deliver, _| Engine::Stateless(finish(deliver))), takes_sides: false }
+    }
+
+    /// What lies behind this step, `before` made of what is to be done with its results.
+    fn then<U: 'static>(self, before: impl FnOnce(Deliver<U>) -> Deliver<T> + 'static) -> Results<U> {
+        let Self { draft, finish, takes_sides } = self;
+        Results { draft, finish: Box::new(move |deliver, sides| finish(before(deliver), sides)), takes_sides }
+    }
+
+    /// Keeps the results that the closure says yes to.
+    #[must_use]
+    pub fn filter(self, keep: impl Fn(&T) -> bool + Send + Sync + 'static) -> Self {
+        self.then(|deliver| Box::new(move |result| if keep(&result) { deliver(result) } else { Ok(Vec::new()) }))
+    }
+
+    /// Makes one result of each.
+    pub fn map<U: 'static>(self, map: impl Fn(T) -> U + Send + Sync + 'static) -> Results<U> {
+        self.then(|deliver| Box::new(move |result| deliver(map(result))))
+    }
+
+    /// Sends the results that the closure says yes to to another sink, and only there.
+    #[must_use]
+    pub fn branch(mut self, goes: impl Fn(&T) -> bool + Send + Sync + 'static, sink: impl Into<Sink>) -> Self
+    where
+        T: Serialize,
+    {
+        let sink = self.draft.further_sink(sink.into());
+        self.then(move |deliver| {
+            Box::new(move |result| match goes(&result) {
+                true => Ok(vec![Delivery { sink, value: json(&result)? }]),
+                false => deliver(result),
+            })
+        })
+    }
+
+    /// Sends all results to another sink, too.
+    #[must_use]
+    pub fn also_to(mut self, sink: impl Into<Sink>) -> Self
+    where
+        T: Serialize,
+    {
+        let sink = self.draft.further_sink(sink.into());
+        self.then(move |deliver| {
+            Box::new(move |result| {
+                let mut deliveries = vec![Delivery { sink, value: json(&result)? }];
+                deliveries.append(&mut deliver(result)?);
+                Ok(deliveries)
+            })
+        })
+    }
+
+    /// Says where a side output of the process function goes.
+    #[must_use]
+    pub fn side<S>(mut self, output: SideOutput<S>, sink: impl Into<Sink>) -> Self {
+        if !self.takes_sides {
+            self.draft.problem(format!("side output {:?}: only process functions have side outputs", output.name()));
+        }
+        let number = self.draft.further_sink(sink.into());
+        if self.draft.sides.insert(output.name(), number).is_some() {
+            self.draft.problem(format!("two side outputs are called {:?}: give one another name", output.name()));
+        }
+        self
+    }
+
+    /// Sends the results to a stream or a table.
+    pub fn to(mut self, sink: impl Into<Sink>) -> Complete
+    where
+        T: Serialize,
+    {
+        let sinks = self.draft.finish_sinks(sink.into());
+        let sides = std::mem::take(&mut self.draft.sides);
+        let deliver: Deliver<T> = Box::new(|result| Ok(vec![Delivery { sink: 0, value: json(&result)? }]));
+        let engine = (self.finish)(deliver, sides);
+        Complete { draft: self.draft, engine, sinks, on_bad: OnBad::default(), version: 1 }
+    }
+}
+
+impl<T: 'static> Results<Option<T>> {
+    /// Leaves out what is none.
+    pub(super) fn flatten(self) -> Results<T> {
+        self.then(|deliver| Box::new(move |result: Option<T>| result.map_or_else(|| Ok(Vec::new()), &deliver)))
     }
 }
 
 /// A pipeline with all that it needs: [`build`](Complete::build) it.
 pub struct Complete {
     pub(super) draft: Draft,
-    pub(super) results: Kinesis,
+    pub(super) engine: Engine,
+    pub(super) sinks: Vec<Sink>,
     pub(super) on_bad: OnBad,
     pub(super) version: u32,
 }

@@ -6,6 +6,8 @@ mod inflate;
 mod json;
 mod owned;
 mod protobuf;
+mod text;
+mod upstream;
 mod zstandard;
 
 pub use cbor::Cbor;
@@ -13,4 +15,6 @@ pub use gzip::Gzip;
 pub use json::{Borrows, Json, JsonRef};
 pub use owned::OwnedFormat;
 pub use protobuf::Protobuf;
+pub use text::Text;
+pub use upstream::Upstream;
 pub use zstandard::Zstd;

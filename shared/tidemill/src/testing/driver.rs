@@ -1,4 +1,4 @@
-//! Tests of a pipeline without AWS, emulators or async.
+//! One shard of a pipeline, driven by hand.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tidemill_core::{
-    Caps, EventTime, LateRecord, OpenPane, Output, PaneResult, Position, Progress, Quarantined, Record, SequenceNumber,
-    Shard, Watermark, codec,
+    Caps, Emission, Enriched, EventTime, LateRecord, OpenCell, Output, Position, Progress, Quarantined, Record,
+    SequenceNumber, Shard, Watermark, codec,
 };
 
 use crate::Pipeline;
@@ -45,11 +45,12 @@ use crate::Pipeline;
 /// ```
 pub struct Driver {
     pipeline: Pipeline,
-    state: Box<dyn Shard>,
+    /// `None` of a pipeline without key.
+    state: Option<Box<dyn Shard>>,
     progress: Progress,
     sequence: u64,
     arrival: EventTime,
-    results: Vec<PaneResult>,
+    results: Vec<Emission>,
     late: Vec<LateRecord>,
     quarantined: Vec<Quarantined>,
 }
@@ -58,7 +59,7 @@ impl Driver {
     /// A shard of `pipeline` that has not seen any record.
     pub fn new(pipeline: Pipeline) -> Self {
         Self {
-            state: pipeline.open(),
+            state: pipeline.is_keyed().then(|| pipeline.open()),
             pipeline,
             progress: Progress::start(),
             sequence: 0,
@@ -91,7 +92,8 @@ impl Driver {
         self.sequence += 1;
         let sequence = SequenceNumber::parse(&self.sequence.to_string()).expect("a decimal number");
         let position = Position { sequence, sub_sequence: 0 };
-        self.step(&[Record { position, partition_key, arrival: self.arrival, payload }]);
+        let (shard, arrival) = ("shardId-000000000000", self.arrival);
+        self.step(&[Record { shard, position, partition_key, arrival, payload, enriched: None }]);
         self
     }
 
@@ -108,11 +110,23 @@ impl Driver {
     }
 
     fn step(&mut self, records: &[Record<'_>]) {
-        let uncapped = Caps { records: usize::MAX, outputs: usize::MAX, output_bytes: usize::MAX };
-        let step = self.state.step(&self.progress, records, uncapped);
-        self.state.install();
-        self.progress = step.progress;
-        for output in step.outputs {
+        let enriched = enrich(&self.pipeline, records);
+        let with = |(record, enriched)| Record { enriched: Some(enriched), ..Record::clone(record) };
+        let records = match enriched.as_slice() {
+            [] => records.to_vec(),
+            enriched => records.iter().zip(enriched).map(with).collect(),
+        };
+        let outputs = match (&mut self.state, self.pipeline.stateless()) {
+            (Some(state), _) => {
+                let step = state.step(&self.progress, &records, UNCAPPED);
+                state.install();
+                self.progress = step.progress;
+                step.outputs
+            }
+            (None, Some(stateless)) => records.iter().flat_map(|record| stateless.apply(record)).collect(),
+            (None, None) => Vec::new(),
+        };
+        for output in outputs {
             match output {
                 Output::Result(result) => self.results.push(result),
                 Output::Late(late) => self.late.push(late),
@@ -126,16 +140,32 @@ impl Driver {
         self.progress.watermark
     }
 
-    /// All results so far, in the order in which they were made.
+    /// All results of the main sink so far, in the order in which they were made.
     ///
     /// # Panics
     /// If a result is not of type `T`.
     pub fn results<T: DeserializeOwned>(&self) -> Vec<T> {
-        self.results.iter().map(|result| read(&result.value)).collect()
+        self.of_sink(0)
     }
 
-    /// All results so far with key, window and pane.
-    pub fn panes(&self) -> &[PaneResult] {
+    /// All results so far of the sink with this logical name: a branch, a side output.
+    ///
+    /// # Panics
+    /// If the pipeline has no such sink, or a result is not of type `T`.
+    pub fn sent_to<T: DeserializeOwned>(&self, sink: &str) -> Vec<T> {
+        let sinks = self.pipeline.result_sinks();
+        let number = sinks.iter().position(|known| known.logical_name() == sink);
+        let names = || sinks.iter().map(|known| known.logical_name()).collect::<Vec<_>>();
+        self.of_sink(number.unwrap_or_else(|| panic!("the pipeline has no sink {sink:?}, only {:?}", names())))
+    }
+
+    fn of_sink<T: DeserializeOwned>(&self, number: usize) -> Vec<T> {
+        let of_sink = self.results.iter().filter(|result| usize::from(result.sink) == number);
+        of_sink.map(|result| read(&result.value)).collect()
+    }
+
+    /// All results so far, of all sinks, with key, time and pane.
+    pub fn emissions(&self) -> &[Emission] {
         &self.results
     }
 
@@ -152,54 +182,45 @@ impl Driver {
         &self.quarantined
     }
 
-    /// When something is due next, for which key: the ends of open windows in firing order.
+    /// What is due and when, for which key, in firing order: ends of windows, timers, state that expires.
     pub fn timers(&self) -> Vec<(EventTime, String)> {
-        self.state.open_panes().into_iter().map(|pane| (pane.window.end, pane.key_text)).collect()
+        let due = |cell: OpenCell| cell.due.map(|due| (due, cell.key_text));
+        self.cells().filter_map(due).collect()
     }
 
-    /// What is kept for a key, as JSON: accumulators by the start of their window.
+    /// What is kept for a key, as JSON, by the name of the cell: the name of a process function's state, or such as
+    /// `window 2013-01-01T10:00:00.000Z to 2013-01-01T11:00:00.000Z`.
     ///
     /// # Panics
-    /// If an accumulator has no JSON form.
-    pub fn state(&self, key: &str) -> BTreeMap<EventTime, Value> {
-        let of_key = |pane: &OpenPane| pane.key_text == key;
-        let shown = |pane: OpenPane| {
-            let accumulator = codec::decode::<Value>(&pane.accumulator).expect("the accumulator has a JSON form");
-            (pane.window.start, accumulator)
+    /// If what is kept has no JSON form.
+    pub fn state(&self, key: &str) -> BTreeMap<String, Value> {
+        let shown = |cell: OpenCell| {
+            let value = codec::decode::<Value>(&cell.value).expect("what is kept has a JSON form");
+            (cell.name, value)
         };
-        self.state.open_panes().into_iter().filter(of_key).map(shown).collect()
+        self.cells().filter(|cell| cell.key_text == key).map(shown).collect()
     }
+
+    fn cells(&self) -> impl Iterator<Item = OpenCell> {
+        self.state.iter().flat_map(|state| state.cells())
+    }
+}
+
+pub(super) const UNCAPPED: Caps =
+    Caps { records: usize::MAX, firings: usize::MAX, outputs: usize::MAX, output_bytes: usize::MAX };
+
+/// What the pipeline's asynchronous stage makes of the records, if it has one. In a thread of its own: a test may run in
+/// a runtime already.
+pub(super) fn enrich(pipeline: &Pipeline, records: &[Record<'_>]) -> Vec<Enriched> {
+    let Some(enricher) = pipeline.enricher() else { return Vec::new() };
+    let enrich = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(enricher.enrich(records))
+    };
+    std::thread::scope(|scope| scope.spawn(enrich).join().expect("the stage does not panic"))
 }
 
 fn read<T: DeserializeOwned>(json: &[u8]) -> T {
     serde_json::from_slice(json)
         .unwrap_or_else(|e| panic!("{} is not of the asked type: {e}", String::from_utf8_lossy(json)))
-}
-
-/// A pipeline for this crate's own tests: clicks per page in windows of ten seconds, late ones to `late`.
-#[cfg(test)]
-pub(crate) fn clicks() -> Pipeline {
-    use std::time::Duration;
-
-    use crate::{Json, Kinesis, OutOfOrder, Tumbling};
-
-    #[derive(serde::Deserialize)]
-    struct Click {
-        page: String,
-        at: i64,
-        #[serde(default)]
-        weight: i64,
-    }
-
-    Pipeline::named("clicks")
-        .source(Json::<Click>::new())
-        .event_time(|click| click.at, OutOfOrder::at_most(Duration::from_secs(5)).max_ahead(Duration::from_hours(1)))
-        .key_by(|click| click.page.clone())
-        .window(Tumbling::every(Duration::from_secs(10)))
-        .late_to(Kinesis::stream("late"))
-        .aggregate(|over| (over.count(), over.sum(|click| click.weight)))
-        .emit(|pane, (clicks, weight)| (pane.key, pane.window.start, clicks, weight))
-        .to(Kinesis::stream("clicks-per-page"))
-        .build()
-        .expect("the pipeline is sound")
 }

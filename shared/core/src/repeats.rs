@@ -1,0 +1,189 @@
+//! Telling repeats of another tidemill pipeline's outputs: sending is at least once, so some come twice.
+//!
+//! A producer with a journal numbers its commits, and outputs of commit n + 1 stand in a shard only behind all of n
+//! (invariant I4 of the journal). So it is enough to know the highest commit and which of its outputs were taken. A
+//! producer without one (a stateless pipeline) tells with each output the place before which all of its own records are
+//! through, the floor: what lies below is a repeat, and what was taken from there on is remembered one by one.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::state::{Cell, KeyState, Slot};
+use crate::{KeyBytes, Position, Reject};
+
+/// What identifies one output of another tidemill pipeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent<'a> {
+    /// The producer: one life of one shard's journal, or one shard of a stateless pipeline's source.
+    pub producer: Cow<'a, str>,
+    /// Which of the producer's outputs.
+    pub place: SentPlace,
+}
+
+/// Which of a producer's outputs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SentPlace {
+    /// An output of a commit.
+    Commit {
+        /// The commit's number.
+        number: u64,
+        /// Which of its outputs.
+        index: u32,
+    },
+    /// An output of a record.
+    Record {
+        /// The record.
+        position: Position,
+        /// Which of its outputs.
+        index: u32,
+        /// Every output of records before this place was acknowledged before this one was sent.
+        floor: Position,
+    },
+}
+
+/// The highest commit of a producer, and its outputs that were taken, as ranges of their numbers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Commits {
+    #[serde(rename = "n")]
+    number: u64,
+    /// First and last, in order, with a gap between each two.
+    #[serde(rename = "i")]
+    taken: Vec<(u32, u32)>,
+}
+
+impl Sent<'_> {
+    /// The key under which the producer's cells lie.
+    pub(crate) fn key(&self) -> Result<KeyBytes, Reject> {
+        KeyBytes::encoded(self.producer.as_ref())
+    }
+
+    /// Remembers the output; whether it is new.
+    pub(crate) fn take<C>(&self, state: &mut KeyState<'_, '_, C>) -> bool {
+        match &self.place {
+            SentPlace::Commit { number, index } => take_of_commit(state, *number, *index),
+            SentPlace::Record { position, index, floor } => take_of_record(state, position, *index, floor),
+        }
+    }
+}
+
+fn take_of_commit<C>(state: &mut KeyState<'_, '_, C>, number: u64, index: u32) -> bool {
+    let commits = match state.cell(&Slot::Commits) {
+        Some(Cell::Commits(known)) if number < known.number => return false,
+        Some(Cell::Commits(known)) if number == known.number => match known.with(index) {
+            Some(commits) => commits,
+            None => return false,
+        },
+        _ => Commits { number, taken: vec![(index, index)] },
+    };
+    state.put_cell(Slot::Commits, Cell::Commits(commits));
+    true
+}
+
+impl Commits {
+    /// With one more output; `None` if it was taken.
+    fn with(&self, index: u32) -> Option<Self> {
+        let at = self.taken.partition_point(|(first, _)| *first <= index);
+        if at > 0 && self.taken[at - 1].1 >= index {
+            return None;
+        }
+        let mut taken = self.taken.clone();
+        let joins_before = at > 0 && taken[at - 1].1 + 1 == index;
+        let joins_behind = taken.get(at).is_some_and(|(first, _)| index.checked_add(1) == Some(*first));
+        match (joins_before, joins_behind) {
+            (true, true) => taken[at - 1].1 = taken.remove(at).1,
+            (true, false) => taken[at - 1].1 = index,
+            (false, true) => taken[at].0 = index,
+            (false, false) => taken.insert(at, (index, index)),
+        }
+        Some(Self { number: self.number, taken })
+    }
+}
+
+fn take_of_record<C>(state: &mut KeyState<'_, '_, C>, position: &Position, index: u32, floor: &Position) -> bool {
+    let known = match state.cell(&Slot::Floor) {
+        Some(Cell::Floor(known)) => Some(known.clone()),
+        _ => None,
+    };
+    let output = Slot::Output(position.clone(), index);
+    if known.as_ref().is_some_and(|known| position < known) || state.cell(&output).is_some() {
+        return false;
+    }
+    if known.as_ref().is_none_or(|known| known < floor) {
+        let first = known.unwrap_or_else(Position::first);
+        state
+            .slots(Slot::Output(first, 0), Slot::Output(floor.clone(), 0))
+            .into_iter()
+            .for_each(|slot| state.remove(slot));
+        state.put_cell(Slot::Floor, Cell::Floor(floor.clone()));
+    }
+    state.put_cell(output, Cell::Output);
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::SequenceNumber;
+    use crate::state::{Cells, Edit};
+
+    fn take(cells: &mut Cells<()>, place: SentPlace) -> bool {
+        let sent = Sent { producer: "p".into(), place };
+        let mut edit = Edit::new(cells);
+        let is_new = sent.take(&mut edit.key(sent.key().expect("a key")));
+        let staged = edit.into();
+        cells.take_over(staged, |_, _| None);
+        is_new
+    }
+
+    fn at(number: u64) -> Position {
+        Position { sequence: SequenceNumber::parse(&number.to_string()).expect("digits"), sub_sequence: 0 }
+    }
+
+    proptest! {
+        /// A producer sends each commit's outputs in any order and any number of times, commit by commit; late copies
+        /// of earlier commits may follow. Each is taken once.
+        #[test]
+        fn each_output_of_a_commit_is_taken_once(sends in prop::collection::vec((0_u64..4, 0_u32..6), 1..60)) {
+            let (mut cells, mut seen, mut highest) = (Cells::new(), BTreeSet::new(), 0_u64);
+            for (step, index) in sends {
+                // Mostly the present commit, sometimes the next, sometimes an old one again.
+                let number = match step { 3 => highest + 1, 2 => highest.saturating_sub(1), _ => highest };
+                highest = highest.max(number);
+                let expected = number == highest && seen.insert((number, index));
+                prop_assert_eq!(take(&mut cells, SentPlace::Commit { number, index }), expected);
+            }
+        }
+
+        /// A stateless producer sends batches again and again; each batch's floor is its first record.
+        #[test]
+        fn each_output_of_a_record_is_taken_once(batches in prop::collection::vec((0_u64..3, 1_u64..8), 1..20)) {
+            let (mut cells, mut seen, mut next) = (Cells::new(), BTreeSet::new(), 0_u64);
+            for (back, length) in batches {
+                let floor = next.saturating_sub(back);
+                for number in floor..floor + length {
+                    let place = SentPlace::Record { position: at(number), index: 0, floor: at(floor) };
+                    prop_assert_eq!(take(&mut cells, place), seen.insert(number), "{}", number);
+                }
+                next = next.max(floor + length);
+            }
+        }
+    }
+
+    #[test]
+    fn a_floor_forgets_what_lies_below_it() {
+        let mut cells = Cells::<()>::new();
+        for number in 0..5 {
+            assert!(take(&mut cells, SentPlace::Record { position: at(number), index: 0, floor: at(0) }));
+        }
+        assert!(take(&mut cells, SentPlace::Record { position: at(9), index: 0, floor: at(4) }));
+        cells.install();
+        assert_eq!(cells.iter().filter(|(_, slot, ..)| matches!(slot, Slot::Output(..))).count(), 2);
+        assert!(!take(&mut cells, SentPlace::Record { position: at(3), index: 0, floor: at(4) }));
+    }
+}

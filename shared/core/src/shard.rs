@@ -1,0 +1,330 @@
+//! The step at work: one shard's typed state.
+
+use std::sync::Arc;
+
+use crate::operator::{Applied, Now, Operator, Turn};
+use crate::progress::Clock;
+use crate::read::{Keying, Read, Reading, Subject};
+use crate::reject::guard;
+use crate::state::{Cell, Cells, Due, Edit, Slot};
+use crate::step::{Caps, Fingerprint, OpenCell, Processor, Shard, Step};
+use crate::{
+    Change, Corrupt, EventTime, Events, Key, KeyBytes, LateRecord, Origin, OutOfOrder, Output, PartRange, Position,
+    Progress, Quarantined, Reason, Record, Reject, Watermark, codec, millis,
+};
+
+/// All of a keyed pipeline: how records become events with key and time, and what happens per key.
+pub(crate) struct KeyedPipeline<E: Events, K, O> {
+    reader: Box<dyn Read<E>>,
+    clock: Clock,
+    keying: Keying<E, K>,
+    operator: O,
+}
+
+/// How records become events of a key, in event time.
+pub struct Source<E: Events, K> {
+    /// Reads records.
+    pub reader: Box<dyn Read<E>>,
+    /// How far out of order they come.
+    pub out_of_order: OutOfOrder,
+    /// The inputs whose lowest event time makes the watermark; empty where there is one.
+    pub inputs: Vec<String>,
+    /// The key of an event.
+    pub keying: Keying<E, K>,
+}
+
+impl<E: Events, K: Key> Source<E, K> {
+    pub(crate) fn operate<O: Operator<E, K>>(self, operator: O) -> Box<dyn Processor> {
+        let Self { reader, out_of_order, inputs, keying } = self;
+        let clock = Clock { bound: millis(out_of_order.bound()).unwrap_or(i64::MAX), inputs };
+        Box::new(Arc::new(KeyedPipeline { reader, clock, keying, operator }))
+    }
+}
+
+impl<E: Events, K: Key, O: Operator<E, K>> Processor for Arc<KeyedPipeline<E, K, O>> {
+    fn open(&self) -> Box<dyn Shard> {
+        Box::new(TypedShard { pipeline: Self::clone(self), cells: Cells::new() })
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        let mut fingerprint = self.operator.fingerprint();
+        fingerprint.insert("key".to_owned(), K::name());
+        if !self.clock.inputs.is_empty() {
+            fingerprint.insert("inputs".to_owned(), self.clock.inputs.join(", "));
+        }
+        fingerprint
+    }
+
+    fn partition_key(&self, payload: &[u8]) -> Option<String> {
+        let record = Record {
+            shard: "",
+            position: Position::first(),
+            partition_key: "",
+            arrival: EventTime::LAST,
+            payload,
+            enriched: None,
+        };
+        let mut partition_key = None;
+        self.reader.read(&record, &mut |_, event| {
+            partition_key = self.keying.partition_key(&event);
+            Ok(())
+        });
+        partition_key
+    }
+}
+
+impl<E: Events, K: Key, O: Operator<E, K>> KeyedPipeline<E, K, O> {
+    fn due(&self, slot: &Slot, cell: &Cell<O::Cell>) -> Option<EventTime> {
+        match cell {
+            Cell::Operator(cell) => self.operator.due(slot, cell),
+            Cell::Taken(until) => Some(*until),
+            Cell::Commits(_) | Cell::Floor(_) | Cell::Output => None,
+        }
+    }
+
+    /// Judges and applies one event of a record.
+    fn apply(
+        &self,
+        record: &Record<'_>,
+        event: E::Event<'_>,
+        (time, watermark): (EventTime, Watermark),
+        edit: &mut Edit<'_, O::Cell>,
+        verdict: &mut Verdict,
+    ) -> Result<(), Reject> {
+        let key = self.keying.key(&event, record)?;
+        let bytes = guard("encoding the key", || KeyBytes::of(&key))?;
+        let mut state = edit.key(bytes.clone());
+        if !self.keying.is_new(&event, time, watermark, &mut state)? {
+            verdict.repeated = true;
+            return Ok(());
+        }
+        let subject = Subject::new(&key, &bytes, &self.keying.route);
+        let now = Now { watermark, time, record: Some(record) };
+        let mut turn = Turn { subject, now, outputs: &mut verdict.outputs };
+        match guard("the operator", || self.operator.apply(event, &mut turn, &mut state))? {
+            Applied::Kept => verdict.kept = true,
+            Applied::Late => verdict.late = verdict.late.take().or_else(|| Some(turn.subject.text())),
+        }
+        Ok(())
+    }
+}
+
+/// What became of a record's events.
+#[derive(Default)]
+struct Verdict {
+    kept: bool,
+    repeated: bool,
+    /// The key of the first event that was late for every window.
+    late: Option<String>,
+    outputs: Vec<Output>,
+}
+
+struct TypedShard<E: Events, K: Key, O: Operator<E, K>> {
+    pipeline: Arc<KeyedPipeline<E, K, O>>,
+    cells: Cells<O::Cell>,
+}
+
+impl<E: Events, K: Key, O: Operator<E, K>> TypedShard<E, K, O> {
+    /// Fires the cell that is due first, if any is due at the step's watermark.
+    fn fire_next(&mut self, step: &mut Step) -> bool {
+        let Some(due) = self.cells.first_due(step.progress.watermark).cloned() else { return false };
+        step.fired += 1;
+        let mut outputs = Vec::new();
+        let mut edit = Edit::new(&self.cells);
+        if matches!(due.slot, Slot::Taken(_)) {
+            edit.key(due.key.clone()).remove(due.slot.clone());
+        } else if let Err(reject) = self.fire(&due, step.progress.watermark, &mut edit, &mut outputs) {
+            // What it did is undone, but it must not fire again.
+            edit = Edit::new(&self.cells);
+            edit.key(due.key.clone()).remove(due.slot.clone());
+            outputs = vec![failed(&due, self.key_text(&due.key), reject)];
+        }
+        let staged = edit.into();
+        self.take_over(staged);
+        step.outputs.append(&mut outputs);
+        true
+    }
+
+    fn fire(
+        &self,
+        due: &Due,
+        watermark: Watermark,
+        edit: &mut Edit<'_, O::Cell>,
+        outputs: &mut Vec<Output>,
+    ) -> Result<(), Reject> {
+        let key: K = due.key.key().map_err(|Corrupt(e)| Reject::new(Reason::Failed, e))?;
+        let subject = Subject::new(&key, &due.key, &self.pipeline.keying.route);
+        let now = Now { watermark, time: due.at, record: None };
+        let mut turn = Turn { subject, now, outputs };
+        guard("the operator", || self.pipeline.operator.fire(&due.slot, &mut turn, &mut edit.key(due.key.clone())))
+    }
+
+    fn key_text(&self, key: &KeyBytes) -> String {
+        guard("the key's text", || Ok(key.key::<K>().map_or_else(|Corrupt(e)| e, |key| key.text())))
+            .unwrap_or_else(|reject| reject.message)
+    }
+
+    fn take_over(&mut self, staged: crate::state::Staged<O::Cell>) {
+        let pipeline = Arc::clone(&self.pipeline);
+        self.cells.take_over(staged, |slot, cell| pipeline.due(slot, cell));
+    }
+
+    /// Judges and applies one record under the present watermark, then raises the watermark.
+    fn take(&mut self, record: &Record<'_>, step: &mut Step) {
+        step.taken += 1;
+        step.progress.arrival = Some(record.arrival);
+        match self.is_new(record) {
+            Ok(true) => {}
+            Ok(false) => {
+                step.repeats += 1;
+                return;
+            }
+            Err(reject) => return step.outputs.push(quarantined(record, reject)),
+        }
+        let pipeline = Arc::clone(&self.pipeline);
+        let mut edit = Edit::new(&self.cells);
+        let mut verdict = Verdict::default();
+        let watermark = step.progress.watermark;
+        let reading = pipeline
+            .reader
+            .read(record, &mut |time, event| pipeline.apply(record, event, (time, watermark), &mut edit, &mut verdict));
+        let staged = edit.into();
+        match reading {
+            Reading::Refused(reject) => step.outputs.push(quarantined(record, reject)),
+            Reading::Timed { time, tag, taken } => {
+                let raises = !matches!(&taken, Err(reject) if reject.reason == Reason::Misrouted);
+                match taken {
+                    Ok(()) => {
+                        self.take_over(staged);
+                        conclude(record, time, verdict, step);
+                    }
+                    Err(reject) => step.outputs.push(quarantined(record, reject)),
+                }
+                if raises {
+                    step.progress.raise(time, tag, &pipeline.clock);
+                }
+            }
+        }
+    }
+
+    /// Whether the record is no repeat of an output of another pipeline that was taken before. It is remembered whatever
+    /// becomes of it.
+    fn is_new(&mut self, record: &Record<'_>) -> Result<bool, Reject> {
+        let Some(sent) = self.pipeline.reader.sent(record)? else { return Ok(true) };
+        let mut edit = Edit::new(&self.cells);
+        let is_new = sent.take(&mut edit.key(sent.key()?));
+        let staged = edit.into();
+        self.take_over(staged);
+        Ok(is_new)
+    }
+}
+
+/// A record is late iff each of its events is.
+fn conclude(record: &Record<'_>, time: EventTime, verdict: Verdict, step: &mut Step) {
+    step.outputs.extend(verdict.outputs);
+    match verdict.late {
+        Some(key_text) if !verdict.kept => {
+            step.late += 1;
+            step.outputs.push(late(record, time, key_text));
+        }
+        _ if verdict.repeated && !verdict.kept => step.repeats += 1,
+        _ => {}
+    }
+}
+
+impl<E: Events, K: Key, O: Operator<E, K>> Shard for TypedShard<E, K, O> {
+    fn step(&mut self, progress: &Progress, records: &[Record<'_>], caps: Caps) -> Step {
+        self.cells.discard();
+        let mut step = Step::begin(progress.clone());
+        let (mut weighed, mut bytes) = (0, 0);
+        loop {
+            bytes += step.outputs[weighed..].iter().map(Output::weight).sum::<usize>();
+            weighed = step.outputs.len();
+            if weighed >= caps.outputs || bytes >= caps.output_bytes || step.fired >= caps.firings {
+                return step;
+            }
+            if self.fire_next(&mut step) {
+                continue;
+            }
+            match records.get(step.taken) {
+                Some(record) if step.taken < caps.records => self.take(record, &mut step),
+                _ => return step,
+            }
+        }
+    }
+
+    fn refuse(&mut self, progress: &Progress, record: &Record<'_>, reject: Reject) -> Step {
+        self.cells.discard();
+        let progress = Progress { arrival: Some(record.arrival), ..progress.clone() };
+        Step { taken: 1, outputs: vec![quarantined(record, reject)], ..Step::begin(progress) }
+    }
+
+    fn is_due(&self, watermark: Watermark) -> bool {
+        self.cells.first_due(watermark).is_some()
+    }
+
+    fn changes(&mut self) -> Result<Vec<Change>, Reject> {
+        guard("encoding the state", || self.cells.changes())
+    }
+
+    fn bytes(&self) -> usize {
+        self.cells.bytes()
+    }
+
+    fn install(&mut self) {
+        self.cells.install();
+    }
+
+    fn discard(&mut self) {
+        self.cells.discard();
+    }
+
+    fn image(&self, range: &PartRange) -> Result<Vec<Change>, Reject> {
+        guard("encoding the state", || self.cells.image(range))
+    }
+
+    fn restore(&mut self, change: &Change) -> Result<(), Corrupt> {
+        let pipeline = Arc::clone(&self.pipeline);
+        self.cells.restore(change, |slot, cell| pipeline.due(slot, cell))
+    }
+
+    fn cells(&self) -> Vec<OpenCell> {
+        let open = |(key, slot, due, cell): (&KeyBytes, &Slot, Option<EventTime>, &Cell<O::Cell>)| {
+            let Cell::Operator(cell) = cell else { return None };
+            let value = codec::encode(cell).unwrap_or_default();
+            Some(OpenCell { key_text: self.key_text(key), name: slot.to_string(), window: slot.span(), due, value })
+        };
+        let mut cells: Vec<OpenCell> = self.cells.iter().filter_map(open).collect();
+        cells.sort_by_key(|cell| cell.due.unwrap_or(EventTime::from_millis(i64::MAX)));
+        cells
+    }
+}
+
+fn quarantined(record: &Record<'_>, reject: Reject) -> Output {
+    let origin = Origin::Record {
+        position: record.position.clone(),
+        partition_key: record.partition_key.to_owned(),
+        arrival: record.arrival,
+        payload: record.payload.to_vec(),
+    };
+    Output::Quarantined(Quarantined { reject, origin })
+}
+
+fn failed(due: &Due, key_text: String, reject: Reject) -> Output {
+    let origin = match due.slot.span() {
+        Some(window) => Origin::Pane { key_text, window, state: Vec::new() },
+        None => Origin::Timer { key_text, at: due.at },
+    };
+    Output::Quarantined(Quarantined { reject, origin })
+}
+
+fn late(record: &Record<'_>, event_time: EventTime, key_text: String) -> Output {
+    Output::Late(LateRecord {
+        position: record.position.clone(),
+        partition_key: record.partition_key.to_owned(),
+        key_text,
+        event_time,
+        arrival: record.arrival,
+        payload: record.payload.to_vec(),
+    })
+}

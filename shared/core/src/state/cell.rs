@@ -1,0 +1,48 @@
+//! What a cell holds.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Corrupt, Slot};
+use crate::repeats::Commits;
+use crate::{EventTime, Position, Reject, codec};
+
+/// What a cell holds: the operator's own, or what tells repeats. The slot says which, so no tag is stored.
+#[derive(Clone, Debug)]
+pub(crate) enum Cell<C> {
+    /// The operator's.
+    Operator(C),
+    /// Until when an event that was taken is remembered.
+    Taken(EventTime),
+    /// What was taken of a producer with commits.
+    Commits(Commits),
+    /// Everything of a producer before this place was taken.
+    Floor(Position),
+    /// An output at or behind the floor that was taken.
+    Output,
+}
+
+impl<C: Serialize + DeserializeOwned> Cell<C> {
+    pub(super) fn encode(&self) -> Result<Vec<u8>, Reject> {
+        match self {
+            Self::Operator(cell) => codec::encode(cell),
+            Self::Taken(until) => codec::encode(until),
+            Self::Commits(commits) => codec::encode(commits),
+            Self::Floor(floor) => codec::encode(floor),
+            Self::Output => codec::encode(&()),
+        }
+    }
+
+    pub(super) fn decode(slot: &Slot, bytes: &[u8]) -> Result<Self, Corrupt> {
+        Ok(match slot {
+            Slot::Taken(_) => Self::Taken(codec::decode(bytes)?),
+            Slot::Commits => Self::Commits(codec::decode(bytes)?),
+            Slot::Floor => Self::Floor(codec::decode(bytes)?),
+            Slot::Output(..) => {
+                codec::decode::<()>(bytes)?;
+                Self::Output
+            }
+            _ => Self::Operator(codec::decode(bytes)?),
+        })
+    }
+}
