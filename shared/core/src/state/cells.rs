@@ -73,7 +73,12 @@ impl<C> Cells<C> {
                 None => self.kept.get(&id).and_then(|kept| kept.due),
             };
             self.move_due(&id, before, due);
-            self.touched.insert(id, Entry { cell, due, bytes: 0 });
+            if cell.is_none() && !self.kept.contains_key(&id) {
+                // It came and went within the step: nothing to store, and nothing for later looks to pass over.
+                self.touched.remove(&id);
+            } else {
+                self.touched.insert(id, Entry { cell, due, bytes: 0 });
+            }
         }
     }
 

@@ -97,9 +97,13 @@ struct Cut {
     batch: usize,
     /// Outputs a commit.
     outputs: usize,
-    /// Whether state is read from what is stored before each commit.
+    /// Whether state is read from what is stored between commits: between the first hundred, then after each
+    /// hundredth.
     restores: bool,
 }
+
+/// About how often state is read again in one run.
+const RESTORES: usize = 100;
 
 impl Cut {
     fn all() -> impl Iterator<Item = Self> {
@@ -129,13 +133,14 @@ impl fmt::Display for Cut {
 
 /// What came of a stream.
 struct Run {
+    commits: usize,
     outputs: Vec<String>,
     stored: BTreeMap<(Vec<u8>, Vec<u8>), Vec<u8>>,
 }
 
 impl Run {
     fn of(pipeline: &Pipeline, records: &[Record<'_>], cut: &Cut) -> Self {
-        let mut run = Self { outputs: Vec::new(), stored: BTreeMap::new() };
+        let mut run = Self { commits: 0, outputs: Vec::new(), stored: BTreeMap::new() };
         if let Some(stateless) = pipeline.stateless() {
             let enriched = enrich(pipeline, records);
             let records = crate::handler::with_enriched(records, &enriched);
@@ -170,7 +175,8 @@ impl Run {
             let Step { progress: after, outputs, .. } = step;
             *progress = after;
             self.take(outputs);
-            if cut.restores {
+            self.commits += 1;
+            if cut.restores && (self.commits <= RESTORES || self.commits.is_multiple_of(RESTORES)) {
                 *shard = self.restored(pipeline);
             }
         }

@@ -1,0 +1,6 @@
+//! The Lambda function of the pipeline `relay`.
+
+#[tokio::main]
+async fn main() -> Result<(), tidemill::Error> {
+    tidemill::lambda::run(relay::relay()?).await
+}
