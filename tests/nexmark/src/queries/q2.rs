@@ -23,7 +23,7 @@ pub fn q2() -> Result<Pipeline, PipelineError> {
     Pipeline::named("nexmark-q2")
         .source(Json::<Event<Bid>>::new())
         .flat_map(|event| event.bid)
-        .filter(|bid| bid.auction % 123 == 0)
+        .filter(|bid| bid.auction.is_multiple_of(123))
         .to(Kinesis::stream("results"))
         .build()
 }
