@@ -72,7 +72,7 @@ impl<E: Events, K: Key> Keyed<E, K, ByKey> {
     }
 }
 
-impl<E: Events, K: Key, R: Routing<K>> Keyed<E, K, R> {
+impl<E: Events, K: Key, R> Keyed<E, K, R> {
     /// Drops events of a key that were sent twice by their producer: those with the id of one that came before, until the
     /// watermark has passed its time by `horizon`. (Records that Lambda delivers twice are dropped always.)
     #[must_use]
@@ -90,7 +90,10 @@ impl<E: Events, K: Key, R: Routing<K>> Keyed<E, K, R> {
     }
 
     /// Groups each key's events by windows of event time.
-    pub fn window<W: Window>(self, window: W) -> Windowed<E, K, W> {
+    pub fn window<W: Window>(self, window: W) -> Windowed<E, K, W>
+    where
+        R: Routing<K>,
+    {
         let (mut draft, source) = self.source();
         window.problems().into_iter().for_each(|problem| draft.problem(problem));
         Windowed { draft, source, window, lateness: Duration::ZERO, early: None }
@@ -99,6 +102,7 @@ impl<E: Events, K: Key, R: Routing<K>> Keyed<E, K, R> {
     /// Runs a function of your own per key, with state and timers.
     pub fn process<P>(self, function: P) -> Results<P::Out>
     where
+        R: Routing<K>,
         P: KeyedProcess<E, K>,
         P::Out: 'static,
     {
@@ -111,6 +115,7 @@ impl<E: Events, K: Key, R: Routing<K>> Keyed<E, K, R> {
     /// watermark are late.
     pub fn interval_join<L, Q, C>(self, side: C, before: Duration, after: Duration) -> IntervalJoined<E, K, L, Q>
     where
+        R: Routing<K>,
         L: KeptValue,
         Q: KeptValue,
         C: for<'a, 'e> Fn(&'e E::Event<'a>) -> Option<Side<L, Q>> + Send + Sync + 'static,
@@ -125,6 +130,7 @@ impl<E: Events, K: Key, R: Routing<K>> Keyed<E, K, R> {
     /// change is sent: the last result for a key holds.
     pub fn keep_first<T, C>(self, take: C) -> Kept<E, K, T, C>
     where
+        R: Routing<K>,
         T: KeptValue,
         C: for<'a> Fn(E::Event<'a>) -> T + Send + Sync + 'static,
     {
@@ -135,6 +141,7 @@ impl<E: Events, K: Key, R: Routing<K>> Keyed<E, K, R> {
     /// change is sent: the last result for a key holds.
     pub fn keep_last<T, C>(self, take: C) -> Kept<E, K, T, C>
     where
+        R: Routing<K>,
         T: KeptValue,
         C: for<'a> Fn(E::Event<'a>) -> T + Send + Sync + 'static,
     {
@@ -145,6 +152,7 @@ impl<E: Events, K: Key, R: Routing<K>> Keyed<E, K, R> {
     /// equals the ones that came first. Each change of a rank is sent: the last result for a key and rank holds.
     pub fn top<T, C, O>(mut self, most: usize, take: C, order: O) -> Kept<E, K, T, C>
     where
+        R: Routing<K>,
         T: KeptValue,
         C: for<'a> Fn(E::Event<'a>) -> T + Send + Sync + 'static,
         O: Fn(&T, &T) -> Ordering + Send + Sync + 'static,
@@ -155,12 +163,18 @@ impl<E: Events, K: Key, R: Routing<K>> Keyed<E, K, R> {
         self.keep(Keep::Top(most, Box::new(order)), take)
     }
 
-    fn keep<T, C>(self, keep: Keep<T>, take: C) -> Kept<E, K, T, C> {
+    fn keep<T, C>(self, keep: Keep<T>, take: C) -> Kept<E, K, T, C>
+    where
+        R: Routing<K>,
+    {
         let (draft, source) = self.source();
         Kept { draft, source, keep, take, ttl: None }
     }
 
-    fn source(self) -> (Draft, Source<E, K>) {
+    fn source(self) -> (Draft, Source<E, K>)
+    where
+        R: Routing<K>,
+    {
         let Self { timed, key, routing, dedup } = self;
         let Timed { draft, reader, out_of_order, inputs } = timed;
         let keying = Keying { key, route: routing.route(), dedup };
