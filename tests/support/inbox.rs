@@ -39,6 +39,11 @@ impl Inbox {
         self.lock().largest = Some(bytes);
     }
 
+    /// All that arrived at a sink, repeats among it, in order of arrival.
+    pub fn arrived(&self, sink: &str) -> Vec<Output> {
+        self.lock().arrived.iter().filter(|output| output.sink == sink).cloned().collect()
+    }
+
     /// What a consumer sees.
     ///
     /// # Panics

@@ -53,7 +53,7 @@ pub struct Emission {
     pub time: EventTime,
     /// What made it.
     pub cause: Cause,
-    /// Which of several results of the same cause, from 0.
+    /// Which of several results of the same cause for the same sink, from 0; of a ranking the rank.
     pub number: u32,
     /// The encoded value (JSON).
     pub value: Vec<u8>,

@@ -23,6 +23,12 @@ pub trait Stateless: Send + Sync {
     fn apply(&self, record: &Record<'_>) -> Vec<Output>;
 }
 
+/// How many of the outputs go to this sink.
+fn numbered(outputs: &[Output], sink: u16) -> u32 {
+    let of_sink = |output: &&Output| matches!(output, Output::Result(result) if result.sink == sink);
+    u32::try_from(outputs.iter().filter(of_sink).count()).unwrap_or(u32::MAX)
+}
+
 impl<E: Events> Stateless for Transform<E> {
     fn apply(&self, record: &Record<'_>) -> Vec<Output> {
         let mut outputs = Vec::new();
@@ -36,7 +42,7 @@ impl<E: Events> Stateless for Transform<E> {
                     partition_key: partition_key.clone().unwrap_or_else(|| record.partition_key.to_owned()),
                     time,
                     cause: Cause::Record(record.position.clone()),
-                    number: u32::try_from(outputs.len()).unwrap_or(u32::MAX),
+                    number: numbered(&outputs, sink),
                     value,
                 }));
             }

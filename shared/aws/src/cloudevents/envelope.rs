@@ -57,6 +57,7 @@ impl<'a> Envelope<'a> {
                 Cause::Pane(id) => Some(pane(id)),
                 Cause::Record(_) | Cause::Timer(_) => None,
             },
+            panenumber: (result.number > 0).then_some(result.number),
             resultkey: Some(self.result_key(&to.sink, result)),
             ..self.event(index, "tidemill.result", Content::made(&result.value))
         };
@@ -109,6 +110,7 @@ impl<'a> Envelope<'a> {
             producer: name,
             place,
             pane: None,
+            panenumber: None,
             resultkey: None,
             content,
         }

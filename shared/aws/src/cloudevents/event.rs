@@ -28,6 +28,9 @@ pub(super) struct Event<'a> {
     pub(super) place: Place<'a>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub(super) pane: Option<Pane>,
+    /// Which of several results of one firing, record or rank for its sink; left out of the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) panenumber: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) resultkey: Option<String>,
     #[serde(flatten)]

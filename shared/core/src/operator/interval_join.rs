@@ -108,7 +108,7 @@ where
         };
         state.put(Slot::Buffered(own, time, number), event);
         if let Some(record) = turn.now.record {
-            turn.emit(time, &Cause::Record(record.position.clone()), values);
+            turn.emit(time, &Cause::Record(record.position.clone()), 0, values);
         }
         Ok(Applied::Kept)
     }

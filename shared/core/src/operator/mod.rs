@@ -72,11 +72,13 @@ pub(crate) struct Turn<'t, K> {
 }
 
 impl<K: Key> Turn<'_, K> {
-    /// Sends values, all of the same cause and about the same instant.
-    pub(crate) fn emit(&mut self, time: EventTime, cause: &Cause, values: Vec<Delivery>) {
-        let before = self.outputs.len();
+    /// Sends values, all of the same cause and about the same instant. Those of one sink are numbered from `first`.
+    pub(crate) fn emit(&mut self, time: EventTime, cause: &Cause, first: u32, values: Vec<Delivery>) {
+        let mut numbers = BTreeMap::new();
         for Delivery { sink, value } in values {
-            let number = u32::try_from(self.outputs.len() - before).unwrap_or(u32::MAX);
+            let next = numbers.entry(sink).or_insert(first);
+            let number = *next;
+            *next = number.saturating_add(1);
             self.outputs.push(Output::Result(Emission {
                 sink,
                 key: self.subject.bytes.clone(),

@@ -110,16 +110,17 @@ where
         }
         kept.insert(rank, new);
         kept.truncate(self.most());
-        let mut values = Vec::new();
         for (rank, (_, event)) in kept.iter().enumerate().skip(rank) {
-            values.extend((self.emit)(turn.subject.key, rank + 1, event)?);
+            let values = (self.emit)(turn.subject.key, rank + 1, event)?;
+            if let Some(record) = turn.now.record {
+                let cause = Cause::Record(record.position.clone());
+                // Numbered by rank, so that a table keeps an item a rank.
+                turn.emit(turn.now.time, &cause, u32::try_from(rank).unwrap_or(u32::MAX), values);
+            }
         }
         let written = turn.now.time.max(turn.now.watermark.time());
         let expires = self.ttl.map(|ttl| written.plus(millis(ttl).unwrap_or(i64::MAX)));
         state.put(SLOT, RankedCell { kept, expires });
-        if let Some(record) = turn.now.record {
-            turn.emit(turn.now.time, &Cause::Record(record.position.clone()), values);
-        }
         Ok(Applied::Kept)
     }
 

@@ -96,7 +96,7 @@ where
         self.function.on_event(event, &mut context)?;
         let deliveries = context.finish()?;
         if let Some(record) = turn.now.record {
-            turn.emit(turn.now.time, &Cause::Record(record.position.clone()), deliveries);
+            turn.emit(turn.now.time, &Cause::Record(record.position.clone()), 0, deliveries);
         }
         Ok(Applied::Kept)
     }
@@ -113,7 +113,7 @@ where
         let mut context = Context::new(turn, state, &self.emit, &self.sides).of_timer(depth);
         self.function.on_timer(*at, &mut context)?;
         let deliveries = context.finish()?;
-        turn.emit(*at, &Cause::Timer(*at), deliveries);
+        turn.emit(*at, &Cause::Timer(*at), 0, deliveries);
         Ok(())
     }
 

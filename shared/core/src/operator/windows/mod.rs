@@ -139,7 +139,7 @@ impl<K: Key, W: Accepts<A>, A: Aggregate> AggregateWindows<K, W, A> {
         match self.result(keeping, &id, turn, state) {
             Ok(values) => {
                 let time = if window.end.in_calendar() { window.end } else { turn.now.time };
-                turn.emit(time, &Cause::Pane(id), values);
+                turn.emit(time, &Cause::Pane(id), 0, values);
             }
             Err((reject, state)) => {
                 let origin = Origin::Pane { key_text: turn.subject.text(), window, state };
