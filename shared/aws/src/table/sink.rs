@@ -543,6 +543,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_item_that_moves_on_while_another_life_takes_over_is_remembered_as_it_is() {
+        let holds = |commit: u64| {
+            let item = json!({"producer": {"S": A}, "order": {"S": format!("001:{commit}/001:0")}});
+            (400, json!({"__type": "ConditionalCheckFailedException", "message": "as told", "Item": item}))
+        };
+        let (sink, requests) = told(move |n| if n < 3 { holds(n as u64) } else { (200, json!({})) }).await;
+        send(&sink, &[made(B, 1, None)]).await;
+        let requests = requests.lock().expect("no panic before");
+        assert_eq!(requests[0]["ExpressionAttributeValues"].get(":former"), None);
+        for (request, order) in requests[1..].iter().zip(["001:1/001:0", "001:2/001:0"]) {
+            assert_eq!(request["ConditionExpression"], "#producer = :held_producer AND #order = :held_order");
+            let values = &request["ExpressionAttributeValues"];
+            assert_eq!((&values[":held_producer"]["S"], &values[":held_order"]["S"]), (&json!(A), &json!(order)));
+            assert_eq!(values[":former"], json!({"L": [{"S": format!("{order} {A}")}]}));
+        }
+        assert_eq!(requests.len(), 3);
+    }
+
+    #[tokio::test]
     async fn a_missing_table_is_refused_once_with_its_variable() {
         let client = dynamodb("other").await;
         let outputs: Vec<Output> = (0..40).map(|hour| made(A, 1, Some(hour)).output()).collect();
