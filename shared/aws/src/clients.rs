@@ -5,12 +5,13 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
+use aws_sdk_dynamodb::types::{KeyType, ScalarAttributeType, TableDescription};
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use futures_util::future::join_all;
 
-use crate::SinkStream;
 use crate::fault::{Fault, Kind};
+use crate::{SinkStream, SinkTable};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -76,6 +77,46 @@ async fn check_stream(kinesis: &aws_sdk_kinesis::Client, stream: &SinkStream) ->
     let Fault { kind, text } = Fault::of(&error);
     let fix = stream.fix(kind, "kinesis:DescribeStreamSummary and kinesis:PutRecords")?;
     [Kind::Absent, Kind::Denied].contains(&kind).then(|| format!("{stream}: {text}: {fix}"))
+}
+
+/// Looks at the sinks' tables, all at once, and gives every problem found with its fix: no such table, another primary
+/// key, no permission. Throttling or no answer says nothing about the table, and sending will tell.
+pub async fn check_tables(dynamodb: &aws_sdk_dynamodb::Client, tables: &[SinkTable]) -> Vec<String> {
+    let checks = join_all(tables.iter().map(|table| check_table(dynamodb, table))).await;
+    checks.into_iter().flatten().collect()
+}
+
+async fn check_table(dynamodb: &aws_sdk_dynamodb::Client, table: &SinkTable) -> Option<String> {
+    let describe = dynamodb.describe_table().table_name(&table.table).send();
+    let problem = match tokio::time::timeout(CHECK_TIMEOUT, describe).await.ok()? {
+        Ok(answer) => wrong_key(&answer.table?, &table.variable)?,
+        Err(error) => {
+            let Fault { kind, text } = Fault::of(&error);
+            let fix = table.fix(kind, "dynamodb:DescribeTable and dynamodb:UpdateItem")?;
+            [Kind::Absent, Kind::Denied].contains(&kind).then(|| format!("{text}: {fix}"))?
+        }
+    };
+    Some(format!("{table}: {problem}"))
+}
+
+/// What is wrong with a table's primary key.
+fn wrong_key(table: &TableDescription, variable: &str) -> Option<String> {
+    let kind = |name: &str| {
+        let of_name = table.attribute_definitions().iter().find(|definition| definition.attribute_name() == name);
+        of_name.map_or("?", |definition| definition.attribute_type().as_str())
+    };
+    let keys: Vec<(&str, &str, &str)> = table
+        .key_schema()
+        .iter()
+        .map(|key| (key.key_type().as_str(), key.attribute_name(), kind(key.attribute_name())))
+        .collect();
+    let text = ScalarAttributeType::S;
+    let right = [(KeyType::Hash.as_str(), "pk", text.as_str()), (KeyType::Range.as_str(), "sk", text.as_str())];
+    (keys != right).then(|| {
+        format!(
+            "its primary key is {keys:?}, and must be {right:?}. A table's key cannot be changed: create another, and              correct {variable}"
+        )
+    })
 }
 
 #[cfg(test)]

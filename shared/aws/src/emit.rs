@@ -82,13 +82,22 @@ impl KinesisSink {
     pub fn new(client: Client, streams: impl IntoIterator<Item = SinkStream>) -> Self {
         Self { client, streams: streams.into_iter().map(|stream| (stream.sink.clone(), stream)).collect() }
     }
+
+    /// The logical names, in order.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.streams.keys().map(String::as_str)
+    }
+
+    pub(crate) fn knows(&self, sink: &str) -> bool {
+        self.streams.contains_key(sink)
+    }
 }
 
 impl Sink for KinesisSink {
     fn objection(&self, output: &Output) -> Option<String> {
         let bytes = weight(output);
         match output.partition_key.chars().count() {
-            _ if !self.streams.contains_key(&output.sink) => Some(self.unknown(&output.sink)),
+            _ if !self.knows(&output.sink) => Some(self.unknown(&output.sink)),
             0 => Some("its partition key is empty: Kinesis takes 1 to 256 characters".to_owned()),
             length @ 257.. => {
                 Some(format!("its partition key has {length} characters: Kinesis takes 1 to 256 characters"))
@@ -111,7 +120,7 @@ impl Sink for KinesisSink {
 }
 
 /// Of two failures, one that no retry mends tells more; the texts of both are kept.
-fn worse(one: Result<(), SinkError>, other: Result<(), SinkError>) -> Result<(), SinkError> {
+pub(crate) fn worse(one: Result<(), SinkError>, other: Result<(), SinkError>) -> Result<(), SinkError> {
     use SinkError::{Refused, Unavailable};
     match (one, other) {
         (Ok(()), result) | (result, Ok(())) => result,
@@ -124,7 +133,7 @@ fn worse(one: Result<(), SinkError>, other: Result<(), SinkError>) -> Result<(),
 
 impl KinesisSink {
     fn unknown(&self, sink: &str) -> String {
-        let known: Vec<&str> = self.streams.keys().map(String::as_str).collect();
+        let known: Vec<&str> = self.names().collect();
         format!(
             "there is no sink `{sink}`, only {known:?}. Set the variable TIDEMILL_STREAM_… of that sink, at least until the \
              outputs that wait for it in the journal are sent"
@@ -202,7 +211,7 @@ impl KinesisSink {
 }
 
 /// Ends at the deadline; never without one.
-async fn passed(deadline: Deadline) {
+pub(crate) async fn passed(deadline: Deadline) {
     match deadline.remaining() {
         Some(remaining) => tokio::time::sleep(remaining).await,
         None => std::future::pending().await,

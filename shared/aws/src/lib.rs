@@ -6,11 +6,12 @@
 //!                     journal  ->  dynamodb      the store: items, guards, parts
 //!                     outputs  ->  cloudevents   final bytes and partition key
 //!                              ->  emit          PutRecords until every record is acknowledged
+//!                              ->  table         the latest result of each key and window
 //! invocation answer <- respond
 //! ```
 //!
-//! [`connect`] makes the clients that [`DynamoStore`] and [`KinesisSink`] work with; [`check_streams`] looks at the
-//! sinks before the first batch comes.
+//! [`connect`] makes the clients that [`DynamoStore`], [`KinesisSink`] and [`TableSink`] work with; [`check_streams`] and
+//! [`check_tables`] look at the sinks before the first batch comes.
 //!
 //! Errors are of two kinds throughout: *unavailable* (no answer, throttled, out of time: the same again is right) and
 //! *refused* (no such stream or table, no permission, too large: somebody must mend it, and the message says what).
@@ -24,14 +25,18 @@ mod emit;
 mod fault;
 mod kpl;
 mod respond;
+mod sinks;
 mod source;
+mod table;
 #[cfg(test)]
 mod testing;
 
-pub use clients::{Clients, check_streams, connect};
+pub use clients::{Clients, check_streams, check_tables, connect};
 pub use cloudevents::{Destination, Destinations, Envelope, Numbers, Producer};
 pub use decode::{Batch, DecodeError, Invocation, SourceShard, Unpacked, decode};
 pub use dynamodb::{DynamoStore, TABLE_VARIABLE, list_journals};
 pub use emit::{KinesisSink, MAX_RECORD_BYTES, SinkStream};
 pub use respond::{failed_from, succeeded};
+pub use sinks::Sinks;
 pub use source::KinesisSource;
+pub use table::{SinkTable, TableSink};

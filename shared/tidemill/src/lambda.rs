@@ -10,8 +10,8 @@ use bytes::Bytes;
 use lambda_runtime::{Diagnostic, LambdaEvent, LambdaInvocation, Runtime, service_fn};
 use serde::Serialize;
 use tidemill_aws::{
-    DynamoStore, Invocation, KinesisSink, KinesisSource, SinkStream, SourceShard, check_streams, connect, decode,
-    failed_from, succeeded,
+    DynamoStore, Invocation, KinesisSink, KinesisSource, SinkStream, SinkTable, Sinks, SourceShard, TableSink,
+    check_streams, check_tables, connect, decode, failed_from, succeeded,
 };
 use tidemill_journal::{Deadline, Incarnation, Sink, Store};
 use tokio::sync::Mutex as AsyncMutex;
@@ -43,15 +43,20 @@ pub async fn run(pipeline: Pipeline) -> Result<(), Error> {
     let sinks = check_streams(&clients.kinesis, &streams);
     let names: Vec<String> = settings.streams.values().cloned().collect();
     let rules = Rules { allow_drain: settings.allow_drain, sinks: names };
-    let sink = KinesisSink::new(clients.kinesis.clone(), streams.clone());
+    let tables = settings.sink_tables();
+    let sink = Sinks::new(
+        KinesisSink::new(clients.kinesis.clone(), streams.clone()),
+        TableSink::new(clients.dynamodb.clone(), tables.clone()),
+    );
     let Some(journal_table) = settings.journal_table else {
-        refuse(sinks.await.into_iter())?;
+        let (streams, tables) = tokio::join!(sinks, check_tables(&clients.dynamodb, &tables));
+        refuse(streams.into_iter().chain(tables))?;
         tracing::info!(pipeline = %pipeline, "ready");
         return serve(RelayHandler::new(pipeline, sink), rules).await;
     };
     let store = DynamoStore::new(clients.dynamodb.clone(), journal_table);
-    let (sinks, journal) = tokio::join!(sinks, store.check());
-    refuse(sinks.into_iter().chain(journal))?;
+    let (streams, tables, journal) = tokio::join!(sinks, check_tables(&clients.dynamodb, &tables), store.check());
+    refuse(streams.into_iter().chain(tables).chain(journal))?;
     tracing::info!(pipeline = %pipeline, "ready");
     let source = KinesisSource::new(clients.kinesis);
     let handler = Handler::new(pipeline, store, sink, limits(), Box::new(draw_incarnation)).watching(source);
@@ -71,6 +76,15 @@ impl Settings {
             variable: settings::sink_variable(sink),
         };
         self.streams.iter().map(stream).collect()
+    }
+
+    fn sink_tables(&self) -> Vec<SinkTable> {
+        let table = |(sink, table): (&String, &String)| SinkTable {
+            sink: sink.clone(),
+            table: table.clone(),
+            variable: settings::table_variable(sink),
+        };
+        self.tables.iter().map(table).collect()
     }
 }
 
@@ -200,7 +214,9 @@ async fn invoke<W: Worker>(
             }
             None => Done::default(),
         },
-        Invocation::Drain(source) if rules.allow_drain => worker.work(&source, Work::Drain, deadline).await?,
+        Invocation::Drain(source) if rules.allow_drain => {
+            worker.work(&source, Work::Drain, deadline).await?
+        }
         Invocation::Drain(_) => {
             return Err(Error::Event(format!(
                 "the end of input would close every window and the journal for good: it is accepted only where a harness \
