@@ -71,7 +71,8 @@ fn answers_keep_the_order_of_their_records_and_calls_run_at_once_but_not_too_man
     let inbox = Inbox::default();
     let flights = flights(20);
     let run = async {
-        let mut handler = Handler::new(pipeline, MemoryStore::default(), &inbox, Limits::default(), Box::new(|| Incarnation(1)));
+        let mut handler =
+            Handler::new(pipeline, MemoryStore::default(), &inbox, Limits::default(), Box::new(|| Incarnation(1)));
         let batch = Work::Records(&records(&flights));
         handler.handle("stream", "shard", batch, Deadline::NONE).await.expect("done");
         handler.handle("stream", "shard", Work::Drain, Deadline::NONE).await.expect("drained");

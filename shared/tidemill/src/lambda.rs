@@ -214,9 +214,7 @@ async fn invoke<W: Worker>(
             }
             None => Done::default(),
         },
-        Invocation::Drain(source) if rules.allow_drain => {
-            worker.work(&source, Work::Drain, deadline).await?
-        }
+        Invocation::Drain(source) if rules.allow_drain => worker.work(&source, Work::Drain, deadline).await?,
         Invocation::Drain(_) => {
             return Err(Error::Event(format!(
                 "the end of input would close every window and the journal for good: it is accepted only where a harness \
