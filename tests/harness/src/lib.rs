@@ -20,6 +20,7 @@
 
 pub mod cargo;
 pub mod cli;
+mod compressed;
 pub mod emulators;
 pub mod environment;
 pub mod error;
