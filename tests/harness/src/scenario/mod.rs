@@ -227,7 +227,9 @@ alerts = \"no.jsonl\"
     #[test]
     fn a_missing_key_is_named() {
         let error = load("title = \"T\"\n", &["input.jsonl"]).unwrap_err();
-        assert!(error.contains("missing field `function`"), "{error}");
+        assert!(error.contains("missing field `partition_key`"), "{error}");
+        let error = load("title = \"T\"\npartition_key = \"/k\"\n", &["input.jsonl"]).unwrap_err();
+        assert_eq!(error, "1: missing field `function`, or `functions` for several chained through streams\n");
     }
 
     #[test]
