@@ -1,9 +1,11 @@
 //! Reading records: JSON Lines in, payloads with partition keys out.
 
+use std::fmt;
 use std::path::Path;
 
 use serde_json::Value;
 
+use crate::compressed;
 use crate::error::Error;
 use crate::findings::Findings;
 
@@ -16,20 +18,39 @@ pub struct Record {
     pub partition_key: String,
 }
 
+/// Where the partition keys of records come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PartitionKey {
+    /// JSON pointers into a payload: the first that leads to a value is taken.
+    At(Vec<String>),
+    /// One key for all records.
+    Constant(String),
+}
+
+impl fmt::Display for PartitionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(pointers) => f.write_str(&pointers.join(" or ")),
+            Self::Constant(key) => f.write_str(key),
+        }
+    }
+}
+
 /// What Kinesis takes as one record: data and partition key, 1 MiB together.
 const MAX_RECORD: usize = 1 << 20;
-const MAX_PARTITION_KEY_CHARS: usize = 256;
+/// The longest partition key that Kinesis takes.
+pub(crate) const MAX_PARTITION_KEY_CHARS: usize = 256;
 
 /// Reads the records of a file, one payload a line; blank lines are skipped.
 ///
 /// A line whose partition key cannot be read goes under its line number as partition key: what
 /// cannot be processed is for the function to judge, so the harness drops nothing.
-pub fn read(path: &Path, pointer: &str, findings: &mut Findings) -> Result<Vec<Record>, Error> {
-    let text = std::fs::read(path).map_err(|source| Error::reading(path, source))?;
+pub fn read(path: &Path, key_from: &PartitionKey, findings: &mut Findings) -> Result<Vec<Record>, Error> {
+    let text = compressed::read(path)?;
     let mut records = Vec::new();
     let mut without_key: Option<(usize, &str, u64)> = None;
     for (line, payload) in lines(&text) {
-        let key = partition_key(payload, pointer);
+        let key = key_from.of(payload);
         if let Err(why) = key {
             without_key.get_or_insert((line, why, 0)).2 += 1;
         }
@@ -43,7 +64,7 @@ pub fn read(path: &Path, pointer: &str, findings: &mut Findings) -> Result<Vec<R
     }
     if let Some((line, why, count)) = without_key {
         let lines = if count == 1 { "1 line has" } else { &format!("{count} lines have") };
-        let message = format!("{why}: {lines} no partition key at {pointer}, the line number stands in");
+        let message = format!("{why}: {lines} no partition key at {key_from}, the line number stands in");
         findings.warning(path, Some(line), message);
     }
     if records.is_empty() {
@@ -54,8 +75,7 @@ pub fn read(path: &Path, pointer: &str, findings: &mut Findings) -> Result<Vec<R
 
 /// How many records a file holds.
 pub fn count(path: &Path) -> Result<usize, Error> {
-    let text = std::fs::read(path).map_err(|source| Error::reading(path, source))?;
-    Ok(lines(&text).count())
+    Ok(lines(&compressed::read(path)?).count())
 }
 
 /// The lines that are not blank, with their numbers.
@@ -67,15 +87,26 @@ fn lines(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
         .map(|(index, line)| (index + 1, line))
 }
 
-/// The partition key in a payload, or why there is none.
-fn partition_key(payload: &[u8], pointer: &str) -> Result<String, &'static str> {
-    let value: Value = serde_json::from_slice(payload).map_err(|_| "not JSON")?;
-    let key = match value.pointer(pointer) {
-        Some(Value::String(text)) => text.clone(),
-        Some(value @ (Value::Number(_) | Value::Bool(_))) => value.to_string(),
-        Some(Value::Null) => return Err("null there"),
-        Some(Value::Array(_) | Value::Object(_)) => return Err("no text there"),
-        None => return Err("nothing there"),
+impl PartitionKey {
+    /// The partition key of a payload, or why there is none.
+    fn of(&self, payload: &[u8]) -> Result<String, &'static str> {
+        let pointers = match self {
+            Self::Constant(key) => return Ok(key.clone()),
+            Self::At(pointers) => pointers,
+        };
+        let payload: Value = serde_json::from_slice(payload).map_err(|_| "not JSON")?;
+        let mut values = pointers.iter().filter_map(|pointer| payload.pointer(pointer));
+        let null = values.clone().next().map_or("nothing there", |_| "null there");
+        text_of(values.find(|value| !value.is_null()).ok_or(null)?)
+    }
+}
+
+/// A value as a partition key: text as it is, numbers and booleans as JSON writes them.
+fn text_of(value: &Value) -> Result<String, &'static str> {
+    let key = match value {
+        Value::String(text) => text.clone(),
+        Value::Array(_) | Value::Object(_) => return Err("no text there"),
+        value => value.to_string(),
     };
     match key.chars().count() {
         0 => Err("empty there"),
@@ -104,8 +135,12 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         let mut findings = Findings::default();
-        let records = read(file.path(), "/k", &mut findings).unwrap();
+        let records = read(file.path(), &at(&["/k"]), &mut findings).unwrap();
         (records, findings)
+    }
+
+    fn at(pointers: &[&str]) -> PartitionKey {
+        PartitionKey::At(pointers.iter().map(|pointer| (*pointer).to_owned()).collect())
     }
 
     fn keys(text: &[u8]) -> Vec<String> {
@@ -124,6 +159,26 @@ mod tests {
     #[test]
     fn numbers_and_booleans_are_keys_in_their_text_form() {
         assert_eq!(keys(b"{\"k\":12}\n{\"k\":true}"), ["12", "true"]);
+    }
+
+    #[test]
+    fn the_first_pointer_that_leads_to_a_value_is_taken() {
+        let keys = at(&["/bid/auction", "/auction/id", "/id"]);
+        let of = |payload: &str| keys.of(payload.as_bytes());
+        assert_eq!(of(r#"{"id":1,"auction":{"id":2},"bid":{"auction":3}}"#).unwrap(), "3");
+        assert_eq!(of(r#"{"id":1,"auction":{"id":2},"bid":null}"#).unwrap(), "2");
+        assert_eq!(of(r#"{"id":1,"bid":{"auction":null}}"#).unwrap(), "1");
+        assert_eq!(of(r#"{"bid":{"auction":null}}"#).unwrap_err(), "null there");
+        assert_eq!(of("{}").unwrap_err(), "nothing there");
+        // One that leads to a value which is no key is not passed over.
+        assert_eq!(of(r#"{"id":1,"bid":{"auction":[]}}"#).unwrap_err(), "no text there");
+        assert_eq!(keys.to_string(), "/bid/auction or /auction/id or /id");
+    }
+
+    #[test]
+    fn a_constant_is_the_key_of_anything() {
+        let constant = PartitionKey::Constant(String::from("all"));
+        assert_eq!(constant.of(b"no json").unwrap(), "all");
     }
 
     #[test]

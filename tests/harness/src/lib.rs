@@ -10,7 +10,8 @@
 //!       |  batches                     |                        mapping
 //!   Lambda Runtime API  ->  the function's own binary           runtime_api, environment
 //!       |
-//!   results, compared with the expected ones                    replay
+//!       |  results: on to the next function, or compared
+//!       |  with the expected ones                                replay
 //! ```
 //!
 //! Two more look at the same account from outside: [`serve`] brings it up for any client, and
@@ -20,6 +21,7 @@
 
 pub mod cargo;
 pub mod cli;
+mod compressed;
 pub mod emulators;
 pub mod environment;
 pub mod error;

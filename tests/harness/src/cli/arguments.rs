@@ -34,13 +34,30 @@ Examples:
   cargo tidemill replay --kill 10 --seed 7               ten kills at moments of that seed
   cargo tidemill replay --environments 3                 no environment sees a shard twice in a row
   cargo tidemill replay --input my.jsonl --quarantine -  own records; what could not be processed
+  cargo tidemill replay w1 --input nexmark.jsonl.gz --expect expected.jsonl.gz
+  cargo tidemill --template T replay w1 --input my.jsonl --output out.jsonl
   cargo tidemill replay --shards 4 --expect none         more shards, results not compared
   cargo tidemill replay --limits                         sinks as slow as on AWS
   cargo tidemill replay --artifact target/lambda/departures/bootstrap
 
 Results are compared as JSON values in any order. Options that change them
 (--input, --partition-key, --no-drain, another number of --shards) are compared
-with an --expect FILE only.
+with an --expect FILE only. Files may be gzipped (*.gz).
+
+A scenario is a folder events/NAME/ with input.jsonl, expected.jsonl,
+expected-late.jsonl and scenario.toml:
+  title = \"Bids by auction\"
+  function = \"F\"                  or functions = [\"F\", \"G\"], G behind F's results
+  partition_key = \"/auction\"      or [\"/bid/auction\", \"/id\"]: the first that exists,
+                                  or { constant = \"all\" }
+and, where need be:
+  input = \"bids.jsonl.gz\"; expect, expect_late, shards, batch_size alike
+  final_by = [\"/auction\"]         only the last result of each auction counts
+  expect_order = true             results are compared in order, of one shard
+  late_fields = { seq = \"/seq\" }  what is compared of a late record
+  [environment]                   variables in place of the template's
+  [expect_streams]                alerts = \"expected-alerts.jsonl\": a single sink
+  [expect_tables]                 latest = \"expected-latest.jsonl\": a table's items
 
 TIDEMILL_LOG=debug shows the function's log.";
 
@@ -66,7 +83,7 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Replay a scenario through its function and compare the results
+    /// Replay a scenario through its functions and compare the results
     Replay(Box<ReplayArguments>),
     /// Bring the template's streams and tables up for `cargo lambda`, the AWS CLI and any SDK
     Serve(ServeArguments),
@@ -96,7 +113,8 @@ pub(super) struct ReplayArguments {
     #[arg(long, help_heading = "Records")]
     no_drain: bool,
 
-    /// Write the results, one JSON a line; `-` is the standard output
+    /// Write the results, one JSON a line, in order of arrival (final ones sorted); `-` is the
+    /// standard output
     #[arg(long, value_name = "FILE", help_heading = "Results")]
     pub(super) output: Option<PathBuf>,
 
@@ -124,12 +142,12 @@ pub(super) struct ReplayArguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000), help_heading = "Delivery")]
     batch_size: Option<u32>,
 
-    /// So many environments, taking turns on every shard [default: one a shard]
+    /// So many environments of each function, taking turns on every shard [default: one a shard]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100), help_heading = "Delivery")]
     environments: Option<u32>,
 
-    /// Kill the function N times, at its worst moments: within a batch, between a commit and its
-    /// flush, between a flush and its answer
+    /// Kill the functions N times in all, at their worst moments: within a batch, between a commit
+    /// and its flush, between a flush and its answer
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, help_heading = "Delivery")]
     kill: u64,
 
@@ -141,7 +159,7 @@ pub(super) struct ReplayArguments {
     #[arg(long, help_heading = "Results")]
     keep: bool,
 
-    /// Build the function with the release profile
+    /// Build the functions with the release profile
     #[arg(long, conflicts_with = "artifact", help_heading = "Delivery")]
     release: bool,
 

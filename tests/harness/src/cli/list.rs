@@ -32,9 +32,9 @@ fn print(scenarios: &[Scenario]) {
     let style = Style::of_stdout();
     let width = |of: fn(&Scenario) -> usize| scenarios.iter().map(of).max().unwrap_or(0);
     let name_width = width(|scenario| scenario.name.chars().count());
-    let function_width = width(|scenario| scenario.function.chars().count());
+    let function_width = width(|scenario| chain(scenario).chars().count());
     for scenario in scenarios {
-        let Scenario { name, title, function, .. } = scenario;
+        let (Scenario { name, title, .. }, function) = (scenario, chain(scenario));
         // A scenario without its input is among the findings.
         let records = input::count(&scenario.input).unwrap_or(0);
         println!(
@@ -46,4 +46,9 @@ fn print(scenarios: &[Scenario]) {
     if scenarios.is_empty() {
         eprintln!("no scenario here; one is a folder in events/ with a scenario.toml");
     }
+}
+
+/// The functions that records and results pass.
+fn chain(scenario: &Scenario) -> String {
+    scenario.functions.join(" > ")
 }

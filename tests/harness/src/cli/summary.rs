@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use crate::environment::KillKind;
-use crate::findings::shown;
-use crate::replay::{Compared, Difference, Report, Verdict};
+use crate::findings::{listed, shown};
+use crate::replay::{Compared, Difference, Report, Share, Verdict};
 
 use super::style::Style;
 
@@ -26,15 +26,20 @@ pub(super) fn of(report: &Report, style: Style) -> String {
 }
 
 fn rows(report: &Report) -> Vec<(&'static str, String)> {
-    let batches = many(report.batches, "batch", "batches");
-    let mut rows = vec![
-        ("scenario", format!("{} > {}", report.scenario, report.function)),
-        ("records", format!("{} in {batches}", grouped(report.records))),
-    ];
-    rows.push(if report.collected.windowed {
-        ("windows", format!("{} closed", grouped(report.results)))
-    } else {
-        ("results", grouped(report.results))
+    let mut rows = vec![("scenario", format!("{} > {}", report.scenario, report.function))];
+    match report.functions.as_slice() {
+        several @ [_, _, ..] => {
+            rows.push(("records", grouped(report.records)));
+            for share in several {
+                rows.extend([("function", share.function.clone()), ("", what_it_did(share))]);
+            }
+        }
+        _ => rows.push(("records", records(report.records, report.batches))),
+    }
+    rows.push(match report.fired {
+        Some(fired) => ("results", format!("{} final, of {}", grouped(report.results), grouped(fired))),
+        None if report.collected.windowed => ("windows", format!("{} closed", grouped(report.results))),
+        None => ("results", grouped(report.results)),
     });
     rows.push(("late", with(report.late, "set aside")));
     rows.push(("quarantined", grouped(report.quarantined)));
@@ -63,6 +68,26 @@ fn rows(report: &Report) -> Vec<(&'static str, String)> {
     rows
 }
 
+fn records(records: u64, batches: u64) -> String {
+    format!("{} in {}", grouped(records), many(batches, "batch", "batches"))
+}
+
+/// One function's part in a replay of several.
+fn what_it_did(share: &Share) -> String {
+    let mut line = records(share.records, share.batches);
+    match share.kills_by_kind.values().sum() {
+        0 => {}
+        kills => line.push_str(&format!(", {}", many(kills, "kill", "kills"))),
+    }
+    if share.write_units > 0.0 {
+        line.push_str(&format!(", {} write units", fraction(share.write_units)));
+    }
+    if let Some(cpu) = share.cpu_ms {
+        line.push_str(&format!(", {} CPU", seconds(cpu)));
+    }
+    line
+}
+
 fn kills(report: &Report) -> String {
     let of = |kind| report.kills_by_kind.get(&kind).copied().unwrap_or_default();
     format!(
@@ -81,7 +106,7 @@ fn write_units(report: &Report) -> String {
         reads => format!(", and {} read", fraction(reads)),
     };
     match report.batches {
-        0 => fraction(total),
+        0 => format!("{}{reads}", fraction(total)),
         #[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
         batches => format!("{} a batch ({}{reads})", fraction(total / batches as f64), fraction(total)),
     }
@@ -117,8 +142,9 @@ fn verdict(report: &Report, style: Style) -> String {
         Verdict::NotCompared(why) => format!("{} not compared: {why}\n", style.yellow("-")),
         Verdict::Differs(differences) => {
             let mut out = format!("{} differs from {}\n", style.red("✗"), compared(report));
-            out.push_str(&difference("results", &differences.results, style));
-            out.push_str(&difference("late", &differences.late, style));
+            for (what, of) in &differences.0 {
+                out.push_str(&difference(what, of, style));
+            }
             out
         }
     }
@@ -127,7 +153,8 @@ fn verdict(report: &Report, style: Style) -> String {
 /// What was compared: "1,744 results (expected.jsonl) and 60 late (expected-late.jsonl)".
 fn compared(report: &Report) -> String {
     let part = |of: &Compared| format!("{} {} ({})", grouped(of.lines), of.what, of.file);
-    report.compared.iter().map(part).collect::<Vec<_>>().join(" and ")
+    let parts: Vec<String> = report.compared.iter().map(part).collect();
+    listed(parts.iter().map(String::as_str))
 }
 
 /// Counts and the first lines of a difference, in as little room as makes them useful.
@@ -136,8 +163,14 @@ fn difference(what: &str, difference: &Difference, style: Style) -> String {
     if difference.is_none() {
         return out;
     }
-    let (missing, unexpected) = (grouped(difference.missing), grouped(difference.unexpected));
     // Writing to a string cannot fail.
+    if let Some(order) = &difference.order {
+        let _ = writeln!(out, "  {what}: all there, but in another order from line {} on", grouped(order.line as u64));
+        let _ = writeln!(out, "    {}", style.red(&cut(&format!("- {}", order.expected))));
+        let _ = writeln!(out, "    {}", style.green(&cut(&format!("+ {}", order.actual))));
+        return out;
+    }
+    let (missing, unexpected) = (grouped(difference.missing), grouped(difference.unexpected));
     let _ = writeln!(out, "  {what}: {missing} missing, {unexpected} unexpected");
     let missing = difference.missing_lines.iter().map(|line| style.red(&cut(&format!("- {line}"))));
     let unexpected = difference.unexpected_lines.iter().map(|line| style.green(&cut(&format!("+ {line}"))));
@@ -205,12 +238,12 @@ fn seconds(millis: u64) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use crate::replay::{Collected, Differences};
+    use crate::replay::{Collected, Differences, OutOfOrder};
 
     use super::*;
 
-    fn compared(lines: u64, what: &'static str, file: &str) -> Compared {
-        let file = file.to_owned();
+    fn compared(lines: u64, what: &str, file: &str) -> Compared {
+        let (what, file) = (what.to_owned(), file.to_owned());
         Compared { lines, what, file }
     }
 
@@ -229,7 +262,9 @@ mod tests {
                 (KillKind::BeforeFlush, 3),
                 (KillKind::BeforeAnswer, 3),
             ]),
+            functions: Vec::new(),
             results: 1_744,
+            fired: None,
             repeats: 12,
             late: 60,
             quarantined: 0,
@@ -271,12 +306,56 @@ mod tests {
             unexpected: 1_000,
             missing_lines: vec!["x".repeat(200); 5],
             unexpected_lines: vec!["y".repeat(200); 5],
+            order: None,
         };
-        let differences = Differences { results: difference, late: Difference::default() };
-        let report = report(Verdict::Differs(Box::new(differences)));
+        let report = report(differing("results", difference));
         let summary = of(&report, Style::plain());
         assert!(summary.lines().all(|line| line.chars().count() <= WIDTH), "{summary}");
         assert!(summary.contains("1,000 missing, 1,000 unexpected"));
+    }
+
+    fn differing(what: &str, difference: Difference) -> Verdict {
+        Verdict::Differs(Differences(vec![(what.to_owned(), difference)]))
+    }
+
+    #[test]
+    fn another_order_is_shown_where_it_begins() {
+        let order = Some(OutOfOrder { line: 1_200, expected: "1".into(), actual: "2".into() });
+        let difference = Difference { order, ..Difference::default() };
+        let summary = of(&report(differing("results", difference)), Style::plain());
+        let shown = "  results: all there, but in another order from line 1,200 on\n    - 1\n    + 2\n";
+        assert!(summary.contains(shown), "{summary}");
+    }
+
+    #[test]
+    fn several_functions_are_told_apart() {
+        let share = |function: &str, records, kills: u64| Share {
+            function: function.to_owned(),
+            records,
+            batches: 53,
+            invocations: 60,
+            retries: 5,
+            kills_by_kind: BTreeMap::from([(KillKind::InFlight, kills)]),
+            write_units: 100.5,
+            read_units: 1.0,
+            requests: BTreeMap::new(),
+            cpu_ms: Some(700),
+            longest_invocation_ms: 30,
+        };
+        let functions = vec![share("ByTailFunction", 26_080, 5), share("RotationsFunction", 3_000, 1)];
+        let report = Report { functions, fired: Some(9_000), ..report(Verdict::Holds) };
+        let summary = of(&report, Style::plain());
+        for line in [
+            "  records       26,080\n",
+            "  function      ByTailFunction\n",
+            "                26,080 in 53 batches, 5 kills, 100.5 write units, 0.70 s CPU\n",
+            "  function      RotationsFunction\n",
+            "                3,000 in 53 batches, 1 kill, 100.5 write units, 0.70 s CPU\n",
+            "  results       1,744 final, of 9,000\n",
+        ] {
+            assert!(summary.contains(line), "no {line:?} in:\n{summary}");
+        }
+        assert!(summary.lines().all(|line| line.chars().count() <= WIDTH), "{summary}");
     }
 
     #[test]

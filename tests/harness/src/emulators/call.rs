@@ -1,5 +1,7 @@
 //! What a request asks of which service.
 
+use std::collections::BTreeSet;
+
 use axum::http::HeaderMap;
 use serde_json::Value;
 
@@ -16,27 +18,32 @@ pub struct Call {
     pub(crate) service: Service,
     operation: String,
     class: Option<String>,
+    /// The table that results go to, if it is for one.
+    sink: Option<String>,
 }
 
 const TARGET: &str = "x-amz-target";
 
 impl Call {
-    /// Reads a request from its target header and its body.
-    pub(crate) fn read(headers: &HeaderMap, body: &[u8]) -> Self {
+    /// Reads a request from its target header and its body. Results go to the tables `sinks`.
+    pub(crate) fn read(headers: &HeaderMap, body: &[u8], sinks: &BTreeSet<String>) -> Self {
         let target = headers.get(TARGET).and_then(|target| target.to_str().ok());
         let (service, operation) = target.and_then(|target| target.split_once('.')).unwrap_or_default();
         // DynamoDB_20120810 and DynamoDBStreams_20120810; Kinesis_20131202.
         let service = if service.starts_with("DynamoDB") { Service::DynamoDb } else { Service::Kinesis };
+        let body = (service == Service::DynamoDb).then(|| parsed(body)).flatten();
         Self {
             service,
             operation: operation.to_owned(),
-            class: (service == Service::DynamoDb).then(|| item_class(body)).flatten(),
+            class: body.as_ref().and_then(item_class),
+            sink: body.as_ref().and_then(table_of).filter(|table| sinks.contains(*table)).map(str::to_owned),
         }
     }
 
-    /// What it is counted as: the operation, and the class of item where there is one.
+    /// What it is counted as: the operation, and the class of item or the results' table where there
+    /// is one.
     pub(crate) fn kind(&self) -> String {
-        match &self.class {
+        match self.sink.as_ref().or(self.class.as_ref()) {
             Some(class) => format!("{} {class}", self.operation),
             None => self.operation.clone(),
         }
@@ -44,12 +51,16 @@ impl Call {
 
     /// Whether success of this call commits a journal record.
     pub(crate) fn commits(&self) -> bool {
-        matches!(self.operation.as_str(), "PutItem" | "TransactWriteItems") && self.class.as_deref() == Some("slot")
+        let writes = matches!(self.operation.as_str(), "PutItem" | "TransactWriteItems");
+        writes && self.sink.is_none() && self.class.as_deref() == Some("slot")
     }
 
     /// Whether success of this call sends results downstream.
     pub(crate) fn flushes(&self) -> bool {
-        self.service == Service::Kinesis && matches!(self.operation.as_str(), "PutRecords" | "PutRecord")
+        match self.service {
+            Service::Kinesis => matches!(self.operation.as_str(), "PutRecords" | "PutRecord"),
+            Service::DynamoDb => self.sink.is_some() && !self.reads(),
+        }
     }
 
     /// Whether it puts many records on a stream.
@@ -63,17 +74,31 @@ impl Call {
     }
 }
 
+fn parsed(body: &[u8]) -> Option<Value> {
+    std::str::from_utf8(body).ok()?.parse().ok()
+}
+
+/// The table of the first item that a request names.
+fn table_of(body: &Value) -> Option<&str> {
+    if let Some(table) = body["TableName"].as_str() {
+        return Some(table);
+    }
+    if let Some(first) = body["TransactItems"].get(0) {
+        return first.as_object()?.values().find_map(|action| action["TableName"].as_str());
+    }
+    body["RequestItems"].as_object()?.keys().next().map(String::as_str)
+}
+
 /// The class of the first item that a request names: `part` by its partition key, else the sort
 /// key up to its number.
-fn item_class(body: &[u8]) -> Option<String> {
-    let body: Value = std::str::from_utf8(body).ok()?.parse().ok()?;
+fn item_class(body: &Value) -> Option<String> {
     let text = |value: &Value| value["S"].as_str().map(str::to_owned);
     if let Some(values) = body["ExpressionAttributeValues"].as_object()
         && body.get("KeyConditionExpression").is_some()
     {
         return values.values().filter_map(text).find_map(|key| class_of(&key));
     }
-    let key = first_key(&body)?;
+    let key = first_key(body)?;
     let partition = text(&key["pk"])?;
     class_of(&partition).or_else(|| {
         let sort = text(&key["sk"])?;
@@ -119,7 +144,7 @@ mod tests {
     fn call(target: &'static str, body: &Value) -> Call {
         let mut headers = HeaderMap::new();
         headers.insert(TARGET, HeaderValue::from_static(target));
-        Call::read(&headers, body.to_string().as_bytes())
+        Call::read(&headers, body.to_string().as_bytes(), &BTreeSet::from([String::from("latest")]))
     }
 
     fn key(pk: &str, sk: &str) -> Value {
@@ -171,6 +196,24 @@ mod tests {
     fn the_streams_of_tables_are_dynamodb_too() {
         let list = call("DynamoDBStreams_20120810.ListStreams", &json!({}));
         assert_eq!((list.service, list.kind().as_str()), (Service::DynamoDb, "ListStreams"));
+    }
+
+    #[test]
+    fn writes_to_a_table_of_results_flush_whatever_their_keys() {
+        let put = json!({"TableName": "latest", "Item": key("p", "slot:0000000001")});
+        let transaction = json!({"TransactItems": [{"Update": {"TableName": "latest", "Key": key("p", "s")}}]});
+        let batch = json!({"RequestItems": {"latest": [{"PutRequest": {"Item": key("p", "s")}}]}});
+        for (target, body, kind) in [
+            ("DynamoDB_20120810.PutItem", put, "PutItem latest"),
+            ("DynamoDB_20120810.TransactWriteItems", transaction, "TransactWriteItems latest"),
+            ("DynamoDB_20120810.BatchWriteItem", batch, "BatchWriteItem latest"),
+        ] {
+            let call = call(target, &body);
+            assert_eq!(call.kind(), kind);
+            assert!(call.flushes() && !call.commits());
+        }
+        let get = call("DynamoDB_20120810.GetItem", &json!({"TableName": "latest", "Key": key("p", "s")}));
+        assert!(!get.flushes());
     }
 
     #[test]

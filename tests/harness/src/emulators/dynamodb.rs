@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use dynoxide::Database;
+use dynoxide::actions::scan::ScanRequest;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -68,6 +70,25 @@ impl DynamoDb {
         let request = serde_json::from_value(table.request.clone());
         let request = request.map_err(|error| refused(&what, &error))?;
         self.database.create_table(request).map(drop).map_err(|error| refused(&what, &error))
+    }
+
+    /// All items of a table, each with its attributes as DynamoDB writes them.
+    pub fn items(&self, table: &str) -> Result<Vec<Value>, Error> {
+        let what = format!("scan table `{table}`");
+        let mut items = Vec::new();
+        let mut from = None;
+        loop {
+            let request =
+                ScanRequest { table_name: table.to_owned(), exclusive_start_key: from, ..ScanRequest::default() };
+            let page = self.database.scan(request).map_err(|error| refused(&what, &error))?;
+            for item in page.items.iter().flatten() {
+                items.push(serde_json::to_value(item).map_err(|error| refused(&what, &error))?);
+            }
+            from = page.last_evaluated_key;
+            if from.is_none() {
+                return Ok(items);
+            }
+        }
     }
 }
 

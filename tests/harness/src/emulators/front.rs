@@ -3,6 +3,7 @@
 //! A replay has one for each environment: every request of its process passes here, is counted, and
 //! may be the one that the process does not survive.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -42,6 +43,7 @@ struct Door {
     meter: Arc<Meter>,
     switch: Arc<KillSwitch>,
     limits: Option<Arc<Limits>>,
+    result_tables: Arc<BTreeSet<String>>,
 }
 
 impl Front {
@@ -66,6 +68,7 @@ impl Front {
             meter,
             switch,
             limits: emulators.limits.clone(),
+            result_tables: Arc::clone(&emulators.result_tables),
         };
         let router = Router::new().fallback(pass).with_state(door);
         let mut server = JoinSet::new();
@@ -89,7 +92,7 @@ async fn pass(State(door): State<Door>, request: Request) -> Response {
     let Ok(body) = to_bytes(body, MAX_BODY).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    let call = Call::read(&parts.headers, &body);
+    let call = Call::read(&parts.headers, &body, &door.result_tables);
     door.switch.before_call().await;
     door.meter.request(&call);
     let limits = door.limits.as_ref().filter(|_| call.puts_records());
@@ -173,7 +176,8 @@ mod tests {
         kinesis.create_stream("S", 1).await.unwrap();
         let stream = Stream { id: String::from("S"), name: String::from("S"), shards: 1 };
         let limits = Limits::read(&kinesis, &[stream]).await.unwrap();
-        let emulators = Emulators { kinesis, dynamodb, limits: Some(Arc::new(limits)) };
+        let limits = Some(Arc::new(limits));
+        let emulators = Emulators { kinesis, dynamodb, limits, result_tables: Arc::default() };
         let switch = Arc::new(KillSwitch::default());
         let front = Front::open(&emulators, Arc::default(), Arc::clone(&switch)).await.unwrap();
         (emulators, front, switch)

@@ -173,12 +173,19 @@ impl Kinesis {
     pub async fn all(&self, stream: &str) -> Result<Vec<Record>, Error> {
         let mut all = Vec::new();
         for shard in self.shards(stream).await? {
-            let mut next = Some(self.first(stream, &shard).await?);
-            while let Some(iterator) = next {
-                let (records, behind) = self.records(&iterator).await?;
-                next = behind.filter(|_| !records.is_empty());
-                all.extend(records);
-            }
+            all.extend(self.all_of_shard(stream, &shard).await?);
+        }
+        Ok(all)
+    }
+
+    /// All records of a shard, in its order.
+    pub async fn all_of_shard(&self, stream: &str, shard: &str) -> Result<Vec<Record>, Error> {
+        let mut all = Vec::new();
+        let mut next = Some(self.first(stream, shard).await?);
+        while let Some(iterator) = next {
+            let (records, behind) = self.records(&iterator).await?;
+            next = behind.filter(|_| !records.is_empty());
+            all.extend(records);
         }
         Ok(all)
     }

@@ -71,6 +71,8 @@ impl Meter {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use axum::http::{HeaderMap, HeaderValue};
 
     use super::*;
@@ -78,7 +80,7 @@ mod tests {
     fn call(target: &'static str) -> Call {
         let mut headers = HeaderMap::new();
         headers.insert("x-amz-target", HeaderValue::from_static(target));
-        Call::read(&headers, b"{}")
+        Call::read(&headers, b"{}", &BTreeSet::new())
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod limits;
 mod meter;
 mod snapshot;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub struct Emulators {
     pub dynamodb: DynamoDb,
     /// What shards take of functions in a second; all there is if `None`.
     pub limits: Option<Arc<Limits>>,
+    /// Its tables that functions write results to.
+    pub result_tables: Arc<BTreeSet<String>>,
 }
 
 impl Emulators {
@@ -54,7 +57,7 @@ impl Emulators {
         for table in &template.tables {
             dynamodb.create_table(table)?;
         }
-        Ok(Self { kinesis, dynamodb, limits: None })
+        Ok(Self { kinesis, dynamodb, limits: None, result_tables: Arc::default() })
     }
 
     /// From now on shards take of functions as much as on AWS, and no more.

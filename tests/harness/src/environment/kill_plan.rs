@@ -1,6 +1,8 @@
 //! Which invocations a run does not survive.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::kill_switch::{Kill, KillKind};
@@ -11,20 +13,34 @@ use super::kill_switch::{Kill, KillKind};
 /// in the next ones until it happens.
 #[derive(Debug, Default)]
 pub struct KillPlan {
-    /// By the number of the invocation from which on they are due, last ones first.
+    /// By the time of the run from which on they are due, last ones first.
     ahead: Vec<(u64, Kill)>,
     due: Vec<Kill>,
-    invocations: u64,
+    clock: Arc<AtomicU64>,
+    /// Whether invocations of this function are what the clock counts.
+    ticks: bool,
     happened: BTreeMap<KillKind, u64>,
 }
 
+/// A function to be killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Target {
+    /// Whether it commits; what does not is never killed behind a commit.
+    pub commits: bool,
+}
+
 impl KillPlan {
-    /// Plans `count` kills over about `invocations` invocations: one in each of `count` equal
-    /// stretches of the run, the kinds taking turns in shuffled order.
-    pub fn new(count: u64, seed: u64, invocations: u64) -> Self {
+    /// Plans `count` kills over about `invocations` invocations of the first of the functions: one in
+    /// each of `count` equal stretches of the run, the functions taking turns, and the kinds in
+    /// shuffled order. Time is how often the first function was invoked, for the others too: how
+    /// often they will be, nobody knows ahead.
+    pub fn deal(count: u64, seed: u64, invocations: u64, targets: &[Target]) -> Vec<Self> {
         let mut random = Random(seed);
-        let mut ahead: Vec<(u64, Kill)> = Vec::new();
+        let clock = Arc::new(AtomicU64::new(0));
+        let plan = |index| Self { clock: Arc::clone(&clock), ticks: index == 0, ..Self::default() };
+        let mut plans: Vec<Self> = (0..targets.len()).map(plan).collect();
         let mut kinds = Vec::new();
+        let mut turns = (0..targets.len()).cycle();
         for stretch in 0..count {
             if kinds.is_empty() {
                 kinds = shuffled(&mut random);
@@ -32,18 +48,21 @@ impl KillPlan {
             let start = stretch * invocations / count;
             let end = ((stretch + 1) * invocations / count).max(start + 1);
             let kill = kinds.pop().map_or(Kill::Flushed, |kind| of_kind(kind, &mut random));
-            ahead.push((start + random.below(end - start), kill));
+            let at = start + random.below(end - start);
+            if let Some(turn) = turns.next() {
+                plans[turn].ahead.push((at, kill.of(targets[turn])));
+            }
         }
-        ahead.reverse();
-        Self { ahead, ..Self::default() }
+        plans.iter_mut().for_each(|plan| plan.ahead.reverse());
+        plans
     }
 
     /// The kills to arm for the invocation that begins now.
     pub fn due(&mut self) -> Vec<Kill> {
-        while let Some((_, kill)) = self.ahead.pop_if(|(from, _)| *from <= self.invocations) {
+        let now = self.clock.fetch_add(u64::from(self.ticks), Ordering::Relaxed);
+        while let Some((_, kill)) = self.ahead.pop_if(|(from, _)| *from <= now) {
             self.due.push(kill);
         }
-        self.invocations += 1;
         std::mem::take(&mut self.due)
     }
 
@@ -65,6 +84,16 @@ impl KillPlan {
     /// How many kills found no moment.
     pub fn outstanding(&self) -> usize {
         self.ahead.len() + self.due.len()
+    }
+}
+
+impl Kill {
+    /// What becomes of a kill whose moment cannot come in that function.
+    fn of(self, target: Target) -> Self {
+        match self {
+            Self::Committed { .. } if !target.commits => Self::Requested(0),
+            kill => kill,
+        }
     }
 }
 
@@ -111,16 +140,41 @@ impl Random {
 mod tests {
     use super::*;
 
+    const STATEFUL: Target = Target { commits: true };
+
+    /// The plan of a function that runs alone.
+    fn alone(count: u64, seed: u64, invocations: u64) -> KillPlan {
+        KillPlan::deal(count, seed, invocations, &[STATEFUL]).remove(0)
+    }
+
+    #[test]
+    fn functions_take_turns_and_share_the_clock_of_the_first() {
+        let mut plans = KillPlan::deal(10, 1, 10, &[STATEFUL, STATEFUL]);
+        let planned: Vec<usize> = plans.iter().map(KillPlan::outstanding).collect();
+        assert_eq!(planned, [5, 5]);
+        // Its own invocations bring the second function none, those of the first one do.
+        assert!((0..20).all(|_| plans[1].due().is_empty()));
+        let first: usize = (0..10).map(|_| plans[0].due().len()).sum();
+        assert_eq!((first, plans[1].due().len()), (5, 5));
+    }
+
+    #[test]
+    fn what_never_commits_is_not_killed_behind_a_commit() {
+        let plans = KillPlan::deal(30, 1, 30, &[Target { commits: false }]);
+        let committed = |(_, kill): &(u64, Kill)| matches!(kill, Kill::Committed { .. });
+        assert_eq!((plans[0].outstanding(), plans[0].ahead.iter().filter(|kill| committed(kill)).count()), (30, 0));
+    }
+
     #[test]
     fn the_same_seed_plans_the_same_kills() {
-        let plan = |seed| KillPlan::new(20, seed, 500).ahead;
+        let plan = |seed| alone(20, seed, 500).ahead;
         assert_eq!(plan(7), plan(7));
         assert_ne!(plan(7), plan(8));
     }
 
     #[test]
     fn kills_are_spread_over_the_run_and_over_the_kinds() {
-        let plan = KillPlan::new(30, 1, 300);
+        let plan = alone(30, 1, 300);
         let mut kinds = BTreeMap::new();
         for (index, (at, kill)) in plan.ahead.iter().rev().enumerate() {
             let stretch = u64::try_from(index).unwrap();
@@ -132,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_kill_without_its_moment_is_tried_again() {
-        let mut plan = KillPlan::new(1, 3, 1);
+        let mut plan = alone(1, 3, 1);
         let first = plan.due();
         assert_eq!(first.len(), 1);
         plan.postpone(first);
@@ -146,7 +200,7 @@ mod tests {
 
     #[test]
     fn more_kills_than_invocations_are_all_planned() {
-        let mut plan = KillPlan::new(10, 3, 2);
+        let mut plan = alone(10, 3, 2);
         let mut planned = 0;
         for _ in 0..10 {
             planned += plan.due().len();

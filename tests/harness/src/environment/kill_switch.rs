@@ -169,6 +169,8 @@ impl KillSwitch {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use axum::http::{HeaderMap, HeaderValue};
     use tokio::time::timeout;
 
@@ -177,7 +179,7 @@ mod tests {
     fn call(target: &'static str, body: &str) -> Call {
         let mut headers = HeaderMap::new();
         headers.insert("x-amz-target", HeaderValue::from_static(target));
-        Call::read(&headers, body.as_bytes())
+        Call::read(&headers, body.as_bytes(), &BTreeSet::new())
     }
 
     fn commit() -> Call {

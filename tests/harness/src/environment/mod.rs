@@ -10,7 +10,8 @@ mod log;
 mod pool;
 mod process;
 
-pub use kill_plan::KillPlan;
+pub use kill_plan::{KillPlan, Target};
 pub use kill_switch::{Kill, KillKind, KillSwitch};
 pub use pool::{Pool, Turn};
+pub(crate) use process::is_set_by_harness;
 pub use process::{Deployment, Environment, Failure, Outcome};

@@ -30,6 +30,8 @@ const CPU_SAMPLING: Duration = Duration::from_millis(50);
 /// What a process inherits from the harness; everything else comes from the template.
 const INHERITED: [&str; 6] = ["PATH", "HOME", "TMPDIR", "LANG", "RUST_BACKTRACE", LOG_LEVEL];
 const LOG_LEVEL: &str = "TIDEMILL_LOG";
+/// Lets a function take an end of its input.
+const ALLOW_DRAIN: &str = "TIDEMILL_ALLOW_DRAIN";
 /// `ENOEXEC` of Linux and macOS.
 const NO_PROGRAM_HERE: i32 = 8;
 
@@ -42,7 +44,7 @@ pub struct Deployment {
     /// The folder that its processes run in.
     pub folder: PathBuf,
     /// The account.
-    pub emulators: Emulators,
+    pub emulators: Arc<Emulators>,
     /// Counts what its processes ask of the account.
     pub meter: Arc<Meter>,
     /// Where its log goes if the user asked for it.
@@ -224,6 +226,14 @@ fn exited(status: io::Result<ExitStatus>) -> Failure {
     }
 }
 
+/// Whether a variable is one of those that [`Deployment`] sets for every process.
+pub(crate) fn is_set_by_harness(variable: &str) -> bool {
+    const PREFIXES: [&str; 3] = ["AWS_LAMBDA_", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_"];
+    const NAMES: [&str; 5] =
+        ["AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", ALLOW_DRAIN];
+    NAMES.contains(&variable) || PREFIXES.iter().any(|prefix| variable.starts_with(prefix))
+}
+
 impl Deployment {
     /// CPU time of all processes that have ended.
     pub(super) fn cpu(&self) -> Option<Duration> {
@@ -275,7 +285,7 @@ impl Deployment {
             ("AWS_SHARED_CREDENTIALS_FILE", String::from("/dev/null")),
             ("AWS_ENDPOINT_URL_DYNAMODB", endpoint.clone()),
             ("AWS_ENDPOINT_URL_KINESIS", endpoint),
-            ("TIDEMILL_ALLOW_DRAIN", String::from("1")),
+            (ALLOW_DRAIN, String::from("1")),
         ]
     }
 

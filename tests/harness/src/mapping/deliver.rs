@@ -15,7 +15,7 @@ use super::batch::Batch;
 use super::event::{self, Renderer};
 use super::poll::Poller;
 use super::response::{Judgement, judge};
-use super::{Mapping, Tally};
+use super::{Mapping, Tally, Upstream};
 
 /// Failures in a row, without a record done, after which a shard counts as stuck. Lambda would
 /// go on until the records expire.
@@ -25,11 +25,14 @@ const PATIENCE_TO_START: u32 = 3;
 /// The pause after the first failure in a row, doubled for each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+/// The pause before a shard is read again in which nothing was. On AWS it is a second.
+const POLLING: Duration = Duration::from_millis(5);
 
 /// A shard that is being delivered.
 pub(super) struct Shard {
     mapping: Arc<Mapping>,
-    content: ShardContent,
+    name: String,
+    poller: Poller,
     turn: Turn,
     requests: u64,
     failures: Failures,
@@ -50,26 +53,32 @@ enum Attempt {
 }
 
 impl Shard {
-    pub(super) fn new(mapping: Arc<Mapping>, number: usize, content: ShardContent) -> Self {
-        let turn = Turn { shard: number, invocation: 0 };
-        Self { mapping, content, turn, requests: 0, failures: Failures::default() }
-    }
-
-    /// Delivers the shard to its end; `done` hears of each record behind the checkpoint.
-    pub(super) async fn run(mut self, done: impl Fn(u64) + Send) -> Result<(), Error> {
-        let mapping = Arc::clone(&self.mapping);
+    /// The shard `number` of a mapping's stream, from its first record on.
+    pub(super) async fn at_start(mapping: Arc<Mapping>, number: usize, content: &ShardContent) -> Result<Self, Error> {
         let deployment = mapping.pool.deployment();
         let kinesis = deployment.emulators.kinesis.clone();
-        let renderer = Renderer::new(&mapping.stream, &self.content.shard, &deployment.function.name);
-        let mut poller = Poller::at_start(kinesis, &mapping.stream, &self.content, renderer).await?;
-        while let Some(batch) = poller.batch(mapping.batch_size).await? {
-            self.deliver(batch, &done).await?;
-            add(&mapping.tally.batches, 1);
+        let renderer = Renderer::new(&mapping.stream, &content.shard, &deployment.function.name);
+        let poller = Poller::at_start(kinesis, &mapping.stream, content, renderer).await?;
+        let (name, turn) = (content.shard.clone(), Turn { shard: number, invocation: 0 });
+        Ok(Self { mapping, name, poller, turn, requests: 0, failures: Failures::default() })
+    }
+
+    /// Delivers all that lies in the shard, and what comes while anything is `upstream`; `done` hears
+    /// how many records of the mapping are behind the checkpoint.
+    pub(super) async fn deliver_all(&mut self, upstream: &Upstream, done: &impl Fn(u64)) -> Result<(), Error> {
+        let mapping = Arc::clone(&self.mapping);
+        loop {
+            // Asked before the shard is read: what comes last is in it by then.
+            let last = upstream.is_done();
+            match self.poller.batch(mapping.batch_size).await? {
+                Some(batch) => {
+                    self.deliver(batch, done).await?;
+                    add(&mapping.tally.batches, 1);
+                }
+                None if last => return Ok(()),
+                None => tokio::time::sleep(POLLING).await,
+            }
         }
-        if mapping.drains {
-            self.drain().await?;
-        }
-        Ok(())
     }
 
     /// Sends a batch, and again what is left of it, until nothing is.
@@ -89,7 +98,7 @@ impl Shard {
             match judge(&answer, batch.sequence_numbers(), self.mapping.reports_failures) {
                 Judgement::Done => {
                     self.failures = Failures::default();
-                    done(batch.len() as u64);
+                    done(self.mapping.tally.done(batch.len()));
                     return Ok(());
                 }
                 Judgement::Again(0) => {
@@ -99,7 +108,7 @@ impl Shard {
                 Judgement::Again(index) => {
                     self.failures = Failures::default();
                     batch.drop_before(index);
-                    done(index as u64);
+                    done(self.mapping.tally.done(index));
                     request = self.request(batch.event());
                 }
                 Judgement::Refused(why) => {
@@ -110,8 +119,8 @@ impl Shard {
     }
 
     /// Declares the shard's input ended, until the function agrees.
-    async fn drain(&mut self) -> Result<(), Error> {
-        let request = self.request(event::drain(&self.mapping.stream, &self.content.shard));
+    pub(super) async fn drain(&mut self) -> Result<(), Error> {
+        let request = self.request(event::drain(&self.mapping.stream, &self.name));
         let what = "the end of its input";
         let mut again = false;
         loop {
@@ -160,7 +169,7 @@ impl Shard {
         if failures.all >= PATIENCE || failures.starts >= PATIENCE_TO_START {
             return Err(Error::Stuck(Box::new(Stuck {
                 function: self.mapping.pool.deployment().function.id.clone(),
-                shard: self.content.shard.clone(),
+                shard: self.name.clone(),
                 what: what.to_owned(),
                 attempts: failures.all,
                 last: why,

@@ -1,25 +1,24 @@
 //! The event source mapping: what Lambda does between a Kinesis stream and a function.
 //!
 //! Each shard is one task. It polls GetRecords, cuts batches, keeps one of them in flight, and
-//! sends it, or what is left of it, until the function has taken all of it. A shard is done when
-//! the last record put there is behind its checkpoint; then its input may be declared ended.
+//! sends it, or what is left of it, until the function has taken all of it. A mapping is caught up
+//! when nothing comes any more and the last record of each shard is behind its checkpoint; then the
+//! input of its shards may be declared ended. [`run`] does that for functions chained through
+//! streams, those upstream first.
 
 mod batch;
+mod chain;
 mod deliver;
 mod event;
 mod poll;
 mod response;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use tokio::task::JoinSet;
-
-use crate::emulators::ShardContent;
 use crate::environment::Pool;
-use crate::error::Error;
-use crate::progress::Progress;
-use deliver::Shard;
+
+pub use chain::{Link, run};
 
 /// A mapping of one stream to one function.
 pub struct Mapping {
@@ -50,25 +49,21 @@ pub struct Tally {
     pub retries: AtomicU64,
 }
 
-impl Mapping {
-    /// Delivers all that lies in the shards.
-    pub async fn run(self: &Arc<Self>, shards: &[ShardContent], progress: &Arc<dyn Progress>) -> Result<(), Error> {
-        let total = shards.iter().map(|shard| shard.records).sum();
-        let mut tasks = JoinSet::new();
-        for (number, content) in shards.iter().enumerate() {
-            let shard = Shard::new(Arc::clone(self), number, content.clone());
-            let (mapping, progress) = (Arc::clone(self), Arc::clone(progress));
-            tasks.spawn(shard.run(move |records| {
-                let done = mapping.tally.records.fetch_add(records, Ordering::Relaxed) + records;
-                progress.records(done, total);
-            }));
-        }
-        while let Some(ended) = tasks.join_next().await {
-            match ended {
-                Ok(delivered) => delivered?,
-                Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-            }
-        }
-        Ok(())
+impl Tally {
+    /// Counts records, and says how many there are with them.
+    fn done(&self, records: usize) -> u64 {
+        let records = records as u64;
+        self.records.fetch_add(records, Ordering::Relaxed) + records
+    }
+}
+
+/// The mappings whose functions write to a stream: whether anything may still come from them.
+#[derive(Debug, Clone, Default)]
+struct Upstream(Vec<Arc<AtomicBool>>);
+
+impl Upstream {
+    /// Whether what they will ever write without being told more is in the stream.
+    fn is_done(&self) -> bool {
+        self.0.iter().all(|done| done.load(Ordering::Acquire))
     }
 }

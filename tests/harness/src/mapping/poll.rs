@@ -14,7 +14,7 @@ pub(super) struct Poller {
     renderer: Renderer,
     iterator: Option<String>,
     polled: VecDeque<Rendered>,
-    /// Records that lie in the shard and were not polled yet.
+    /// Records that are known to lie in the shard and were not polled yet.
     ahead: u64,
 }
 
@@ -30,23 +30,23 @@ impl Poller {
     }
 
     /// The next batch of up to `size` records, or `None` behind the last one. Never fewer than
-    /// there are, so that batches are the same in every run.
+    /// there are, so that batches of what lies there before are the same in every run.
     pub(super) async fn batch(&mut self, size: usize) -> Result<Option<Batch>, Error> {
-        while self.polled.len() < size && self.ahead > 0 {
-            self.poll().await?;
-        }
+        while self.polled.len() < size && self.poll().await? {}
         if self.polled.is_empty() {
             return Ok(None);
         }
         Ok(Some(Batch::cut(&mut self.polled, size)))
     }
 
-    async fn poll(&mut self) -> Result<(), Error> {
+    /// Reads on, and says whether there was anything.
+    async fn poll(&mut self) -> Result<bool, Error> {
         let (records, next) = match &self.iterator {
             Some(iterator) => self.kinesis.records(iterator).await?,
             None => (Vec::new(), None),
         };
-        if records.is_empty() {
+        let any = !records.is_empty();
+        if !any && self.ahead > 0 {
             return Err(Error::Emulator {
                 service: "Kinesis",
                 what: String::from("read on"),
@@ -57,6 +57,6 @@ impl Poller {
         self.ahead = self.ahead.saturating_sub(records.len() as u64);
         let renderer = &self.renderer;
         self.polled.extend(records.into_iter().map(|record| renderer.render(record)));
-        Ok(())
+        Ok(any)
     }
 }

@@ -13,19 +13,18 @@ use crate::kept::{Account, Kept, Label};
 use super::prepare::Prepared;
 
 impl Prepared {
-    /// Keeps the tables, and what the function's streams hold, in place of the scenario's run before.
+    /// Keeps the tables, and what the functions' streams hold, in place of the scenario's run before.
     pub(super) async fn keep(&self, emulators: &Emulators) -> Result<Account, Error> {
         let (kept, scenario) = (Kept::beside(self.template.folder()), &self.scenario.name);
         let new = kept.begin(scenario)?;
         emulators.dynamodb.save(&new.tables())?;
-        let roles = &self.function.roles;
-        for stream in roles.sinks.iter().chain(&roles.quarantine) {
+        for stream in self.chain.written_streams() {
             write_stream(&emulators.kinesis, stream, &new.file(&format!("{stream}.jsonl"))).await?;
         }
         let open = if self.options.drain { "" } else { " --no-drain" };
         new.set_label(&Label {
             made_by: format!("cargo tidemill replay {scenario} --keep{open}"),
-            journal_tables: self.function.variables.get(tidemill_aws::TABLE_VARIABLE).cloned().into_iter().collect(),
+            journal_tables: self.chain.journal_tables(),
         })?;
         kept.install(&new, scenario)
     }

@@ -1,9 +1,12 @@
 //! Replaying a scenario, start to end.
 //!
 //! [`prepare`] reads everything that a user wrote and reports all that is wrong with it;
-//! [`Prepared::run`] builds the function, delivers the records, reads what came out and judges it.
+//! [`Prepared::run`] builds the functions, delivers the records, reads what came out and judges it.
 
 mod artifact;
+mod chain;
+mod difference;
+mod expectation;
 mod keep;
 mod options;
 mod prepare;
@@ -12,8 +15,10 @@ mod run;
 mod sinks;
 mod verdict;
 
+pub use chain::Chain;
+pub use difference::{Difference, OutOfOrder};
 pub use options::{Expect, Options};
 pub use prepare::{Prepared, prepare};
-pub use report::{Compared, Report};
+pub use report::{Compared, Report, Share};
 pub use sinks::Collected;
-pub use verdict::{Difference, Differences, Verdict};
+pub use verdict::{Differences, Verdict};

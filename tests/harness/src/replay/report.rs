@@ -2,13 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::emulators::{Emulators, Usage};
 use crate::environment::KillKind;
+use crate::error::Error;
+use crate::mapping::{Link, Mapping};
 
+use super::prepare::{Prepared, file_name};
 use super::sinks::Collected;
-use super::verdict::{Differences, Verdict};
+use super::verdict::{Differences, Expectation, Verdict};
 
 /// What a replay found, in numbers; written as one JSON object.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -17,7 +23,7 @@ pub struct Report {
     pub scenario: String,
     /// The scenario's title.
     pub title: String,
-    /// The function's logical id.
+    /// The logical ids of its functions, in the order of the flow.
     pub function: String,
     /// Records put on the source stream.
     pub records: u64,
@@ -31,8 +37,13 @@ pub struct Report {
     pub kills: u64,
     /// Those, by what they interrupted.
     pub kills_by_kind: BTreeMap<KillKind, u64>,
-    /// Results, repeats dropped.
+    /// What each function did; the numbers above and below are their sums.
+    pub functions: Vec<Share>,
+    /// Results, repeats dropped; where only final ones count, those alone.
     pub results: u64,
+    /// Results, those included that are not final; `None` where all count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fired: Option<u64>,
     /// Events that stand in a stream again.
     pub repeats: u64,
     /// Late records.
@@ -70,13 +81,134 @@ pub struct Report {
     pub collected: Collected,
 }
 
+/// What one function of a replay did.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Share {
+    /// Its logical id.
+    pub function: String,
+    /// Records delivered to it.
+    pub records: u64,
+    /// Batches delivered to it.
+    pub batches: u64,
+    /// Its invocations, of whatever outcome.
+    pub invocations: u64,
+    /// Its invocations that sent again what an earlier one did not get done.
+    pub retries: u64,
+    /// Its kills that happened, by what they interrupted.
+    pub kills_by_kind: BTreeMap<KillKind, u64>,
+    /// Write capacity units of its requests.
+    pub write_units: f64,
+    /// Read capacity units of its requests.
+    pub read_units: f64,
+    /// Its requests by kind.
+    pub requests: BTreeMap<String, u64>,
+    /// CPU time of its processes; `None` where the system does not tell.
+    pub cpu_ms: Option<u64>,
+    /// Its longest invocation, of whatever outcome.
+    pub longest_invocation_ms: u64,
+}
+
 /// Lines that were compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Compared {
     /// How many are expected.
     pub lines: u64,
-    /// `results` or `late`.
-    pub what: &'static str,
+    /// `results`, `late`, or in which stream or table.
+    pub what: String,
     /// The name of the file that they stand in.
     pub file: String,
+}
+
+impl Prepared {
+    /// What came of a run; `cpu` is that of each link's function.
+    pub(super) fn report(
+        &self,
+        links: &[Link],
+        emulators: &Emulators,
+        collected: Collected,
+        cpu: &[Option<Duration>],
+        wall: Duration,
+    ) -> Result<Report, Error> {
+        let functions: Vec<Share> = links.iter().zip(cpu).map(|(link, cpu)| share(&link.mapping, *cpu)).collect();
+        let verdict = self.expectation.judge(&collected)?;
+        let sum = |of: fn(&Share) -> u64| functions.iter().map(of).sum();
+        Ok(Report {
+            scenario: self.scenario.name.clone(),
+            title: self.scenario.title.clone(),
+            function: self.scenario.functions.join(" > "),
+            records: functions.first().map_or(0, |first| first.records),
+            batches: sum(|share| share.batches),
+            invocations: sum(|share| share.invocations),
+            retries: sum(|share| share.retries),
+            kills: sum(|share| share.kills_by_kind.values().sum()),
+            kills_by_kind: added(functions.iter().flat_map(|share| share.kills_by_kind.clone())),
+            results: collected.results.len() as u64,
+            fired: (!self.scenario.final_by.is_empty()).then_some(collected.fired),
+            repeats: collected.repeats,
+            late: collected.late.len() as u64,
+            quarantined: collected.quarantined.len() as u64,
+            throttled: emulators.limits.as_ref().map(|limits| limits.throttled()),
+            write_units: functions.iter().map(|share| share.write_units).sum(),
+            read_units: functions.iter().map(|share| share.read_units).sum(),
+            requests: added(functions.iter().flat_map(|share| share.requests.clone())),
+            function_cpu_ms: functions.iter().map(|share| share.cpu_ms).sum(),
+            longest_invocation_ms: functions.iter().map(|share| share.longest_invocation_ms).max().unwrap_or(0),
+            wall_ms: millis(wall),
+            kept: None,
+            differences: match &verdict {
+                Verdict::Differs(differences) => Some(differences.clone()),
+                Verdict::Holds | Verdict::NotCompared(_) => None,
+            },
+            verdict,
+            compared: self.expectation.compared(),
+            functions,
+            collected,
+        })
+    }
+}
+
+fn share(mapping: &Mapping, cpu: Option<Duration>) -> Share {
+    let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let (tally, deployment) = (&mapping.tally, mapping.pool.deployment());
+    let Usage { requests, write_units, read_units } = deployment.meter.total();
+    Share {
+        function: deployment.function.id.clone(),
+        records: of(&tally.records),
+        batches: of(&tally.batches),
+        invocations: of(&tally.invocations),
+        retries: of(&tally.retries),
+        kills_by_kind: mapping.pool.plan(|plan| plan.kills()),
+        write_units,
+        read_units,
+        requests,
+        cpu_ms: cpu.map(millis),
+        longest_invocation_ms: of(&deployment.longest_ms),
+    }
+}
+
+/// Counts of the same kind, added.
+fn added<K: Ord>(counts: impl Iterator<Item = (K, u64)>) -> BTreeMap<K, u64> {
+    let mut sums = BTreeMap::new();
+    for (kind, count) in counts {
+        *sums.entry(kind).or_default() += count;
+    }
+    sums
+}
+
+impl Expectation {
+    fn compared(&self) -> Vec<Compared> {
+        let Self::Lines(parts) = self else {
+            return Vec::new();
+        };
+        let compared = parts.iter().map(|(part, expected)| Compared {
+            lines: expected.len() as u64,
+            what: part.to_string(),
+            file: file_name(&expected.path),
+        });
+        compared.collect()
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

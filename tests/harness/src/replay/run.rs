@@ -1,155 +1,151 @@
 //! Running a prepared replay.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::cargo::Binary;
-use crate::emulators::{Emulators, Meter, ShardContent, Usage};
-use crate::environment::{Deployment, KillPlan, Pool};
+use crate::emulators::{Emulators, Meter, ShardContent};
+use crate::environment::{Deployment, KillPlan, Pool, Target};
 use crate::error::Error;
-use crate::mapping::{Mapping, Tally};
+use crate::mapping::{self, Link, Mapping, Tally};
 use crate::progress::Progress;
+use crate::template::Function;
 
-use super::prepare::{Prepared, file_name};
-use super::report::{Compared, Report};
-use super::sinks::Collected;
-use super::verdict::{Expectation, Expected, Verdict};
+use super::prepare::Prepared;
+use super::report::Report;
+use super::sinks::{Collected, Sinks};
+
+/// The shards of each function's source, in the order of the functions.
+type Shards = Vec<Vec<ShardContent>>;
 
 impl Prepared {
-    /// Builds the function unless it is given, replays the records, and reports. Dropping the future ends all that
-    /// it started.
+    /// Builds the functions unless they are given, replays the records, and reports. Dropping the future ends all
+    /// that it started.
     pub async fn run(self, progress: Arc<dyn Progress>) -> Result<Report, Error> {
-        let (executable, (emulators, shards)) = tokio::try_join!(self.build(&*progress), self.put())?;
+        let (executables, (emulators, shards)) = tokio::try_join!(self.build(&*progress), self.put())?;
         progress.phase("replaying");
         let started = Instant::now();
-        let mapping = self.mapping(executable, emulators, &shards, &progress);
-        let ran = mapping.run(&shards, &progress).await;
-        let cpu = mapping.pool.end().await;
-        let emulators = &mapping.pool.deployment().emulators;
+        let links = self.links(&executables, &emulators, shards, &progress);
+        let ran = mapping::run(&links, &progress).await;
+        let mut cpu = Vec::new();
+        for link in &links {
+            cpu.push(link.mapping.pool.end().await);
+        }
         let collected = match ran {
-            Ok(()) => Collected::read(&emulators.kinesis, &self.function.roles).await,
+            Ok(()) => Collected::read(&emulators, &self.sinks()).await,
             Err(error) => Err(error),
         };
         let wall = started.elapsed();
         // What a run that failed left is worth a look too.
-        let kept = if self.options.keep { Some(self.keep(emulators).await?) } else { None };
-        let outstanding = mapping.pool.plan(|plan| plan.outstanding());
+        let kept = if self.options.keep { Some(self.keep(&emulators).await?) } else { None };
+        let outstanding: usize = links.iter().map(|link| link.mapping.pool.plan(|plan| plan.outstanding())).sum();
         if outstanding > 0 {
             let planned = self.options.kills;
             progress.warn(&format!("{outstanding} of {planned} kills found no moment to happen"));
         }
-        let report = self.report(&mapping, collected?, cpu, wall);
+        let report = self.report(&links, &emulators, collected?, &cpu, wall)?;
         Ok(Report { kept: kept.map(|kept| kept.folder), ..report })
     }
 
-    async fn build(&self, progress: &dyn Progress) -> Result<PathBuf, Error> {
-        if let Some(artifact) = &self.artifact {
-            return Ok(artifact.clone());
+    /// The executable of each binary.
+    async fn build(&self, progress: &dyn Progress) -> Result<BTreeMap<String, PathBuf>, Error> {
+        let names: BTreeSet<&str> = self.chain.functions.iter().map(|function| function.binary.as_str()).collect();
+        let mut executables = BTreeMap::new();
+        for name in names {
+            let executable = match &self.artifact {
+                Some(artifact) => artifact.clone(),
+                None => {
+                    let binary = Binary { folder: self.template.folder(), name, release: self.options.release };
+                    binary.build(progress).await?
+                }
+            };
+            executables.insert(name.to_owned(), executable);
         }
-        let binary =
-            Binary { folder: self.template.folder(), name: &self.function.binary, release: self.options.release };
-        binary.build(progress).await
+        Ok(executables)
     }
 
     /// Creates the account and puts the records on the source stream.
-    async fn put(&self) -> Result<(Emulators, Vec<ShardContent>), Error> {
-        let source = &self.function.source.stream;
-        let mut emulators = Emulators::start(&self.template, source, self.shards).await?;
+    async fn put(&self) -> Result<(Arc<Emulators>, Shards), Error> {
+        let fed = self.chain.fed();
+        let mut emulators = Emulators::start(&self.template, fed, self.shards).await?;
+        emulators.result_tables = Arc::new(self.chain.result_tables());
         if self.options.limits {
             emulators.limit(&self.template).await?;
         }
-        let shards = emulators.kinesis.put(source, &self.records).await?;
-        Ok((emulators, shards))
+        let put = emulators.kinesis.put(fed, &self.records).await?;
+        let mut shards = Vec::new();
+        for Function { source, .. } in &self.chain.functions {
+            shards.push(match source.stream.as_str() {
+                stream if stream == fed => put.clone(),
+                stream => emulators.kinesis.put(stream, &[]).await?,
+            });
+        }
+        Ok((Arc::new(emulators), shards))
     }
 
-    fn mapping(
+    /// A mapping for each function.
+    fn links(
         &self,
-        executable: PathBuf,
-        emulators: Emulators,
-        shards: &[ShardContent],
+        executables: &BTreeMap<String, PathBuf>,
+        emulators: &Arc<Emulators>,
+        shards: Shards,
         progress: &Arc<dyn Progress>,
-    ) -> Arc<Mapping> {
-        let deployment = Deployment {
-            function: self.function.clone(),
-            executable,
-            folder: self.template.folder().to_path_buf(),
-            emulators,
-            meter: Arc::new(Meter::default()),
-            progress: Arc::clone(progress),
-            started: AtomicU64::new(0),
-            longest_ms: AtomicU64::new(0),
-            cpu: Mutex::new(Some(Duration::ZERO)),
-        };
-        let size = u64::from(self.batch_size);
-        let batches = shards.iter().map(|shard| shard.records.div_ceil(size)).sum();
-        let plan = KillPlan::new(self.options.kills, self.options.seed, batches);
-        let environments = self.options.environments.unwrap_or(self.shards);
-        let rotates = self.options.environments.is_some();
-        Arc::new(Mapping {
-            pool: Pool::new(deployment, environments as usize, rotates, plan),
-            stream: self.function.source.stream.clone(),
-            batch_size: self.batch_size as usize,
-            reports_failures: self.function.source.reports_failures,
-            drains: self.options.drain,
-            tally: Tally::default(),
-        })
+    ) -> Vec<Link> {
+        let functions = &self.chain.functions;
+        let plans = self.kill_plans(shards.first().map_or(&[], Vec::as_slice));
+        let mut links = Vec::new();
+        for (place, ((function, shards), plan)) in functions.iter().zip(shards).zip(plans).enumerate() {
+            let deployment = Deployment {
+                function: function.clone(),
+                executable: executables.get(&function.binary).cloned().unwrap_or_default(),
+                folder: self.template.folder().to_path_buf(),
+                emulators: Arc::clone(emulators),
+                meter: Arc::new(Meter::default()),
+                progress: Arc::clone(progress),
+                started: AtomicU64::new(0),
+                longest_ms: AtomicU64::new(0),
+                cpu: Mutex::new(Some(Duration::ZERO)),
+            };
+            let rotates = self.options.environments.is_some();
+            let environments = self.options.environments.map_or(shards.len(), |count| count as usize);
+            let mapping = Arc::new(Mapping {
+                pool: Pool::new(deployment, environments, rotates, plan),
+                stream: function.source.stream.clone(),
+                batch_size: self.batch_size(function) as usize,
+                reports_failures: function.source.reports_failures,
+                drains: self.options.drain && function.journal_table().is_some(),
+                tally: Tally::default(),
+            });
+            links.push(Link { mapping, shards, upstream: self.chain.upstream(place) });
+        }
+        links
     }
 
-    fn report(&self, mapping: &Mapping, collected: Collected, cpu: Option<Duration>, wall: Duration) -> Report {
-        let tally = &mapping.tally;
-        let kills = mapping.pool.plan(|plan| plan.kills());
-        let deployment = mapping.pool.deployment();
-        let usage: Usage = deployment.meter.total();
-        let verdict = self.expectation.judge(&collected.results, &collected.late);
-        let differences = match &verdict {
-            Verdict::Differs(differences) => Some(differences.as_ref().clone()),
-            _ => None,
-        };
-        Report {
-            scenario: self.scenario.name.clone(),
-            title: self.scenario.title.clone(),
-            function: self.function.id.clone(),
-            records: tally.records.load(Ordering::Relaxed),
-            batches: tally.batches.load(Ordering::Relaxed),
-            invocations: tally.invocations.load(Ordering::Relaxed),
-            retries: tally.retries.load(Ordering::Relaxed),
-            kills: kills.values().sum(),
-            kills_by_kind: kills,
-            results: collected.results.len() as u64,
-            repeats: collected.repeats,
-            late: collected.late.len() as u64,
-            quarantined: collected.quarantined.len() as u64,
-            throttled: deployment.emulators.limits.as_ref().map(|limits| limits.throttled()),
-            write_units: usage.write_units,
-            read_units: usage.read_units,
-            requests: usage.requests,
-            function_cpu_ms: cpu.map(millis),
-            longest_invocation_ms: deployment.longest_ms.load(Ordering::Relaxed),
-            wall_ms: millis(wall),
-            kept: None,
-            verdict,
-            differences,
-            compared: self.expectation.compared(),
-            collected,
+    fn batch_size(&self, function: &Function) -> u32 {
+        self.options.batch_size.or(self.scenario.batch_size).unwrap_or(function.source.batch_size)
+    }
+
+    /// A plan for each function, over what the first one is known to get.
+    fn kill_plans(&self, fed: &[ShardContent]) -> Vec<KillPlan> {
+        let functions = &self.chain.functions;
+        let size = functions.first().map_or(1, |function| u64::from(self.batch_size(function)));
+        let batches = fed.iter().map(|shard| shard.records.div_ceil(size)).sum();
+        let targets: Vec<Target> =
+            functions.iter().map(|function| Target { commits: function.journal_table().is_some() }).collect();
+        KillPlan::deal(self.options.kills, self.options.seed, batches, &targets)
+    }
+
+    fn sinks(&self) -> Sinks<'_> {
+        Sinks {
+            streams: self.chain.written_streams(),
+            quarantines: self.chain.quarantines(),
+            intermediate: self.chain.read_streams(),
+            named: self.streams.iter().map(|(stream, name)| (stream.as_str(), name.as_str())).collect(),
+            tables: self.tables.iter().map(|(table, name)| (table.as_str(), name.as_str())).collect(),
+            final_by: &self.scenario.final_by,
         }
     }
-}
-
-impl Expectation {
-    fn compared(&self) -> Vec<Compared> {
-        let Self::Lines { results, late } = self else {
-            return Vec::new();
-        };
-        let compared = |expected: &Option<Expected>, what| {
-            let expected = expected.as_ref()?;
-            Some(Compared { lines: expected.len() as u64, what, file: file_name(&expected.path) })
-        };
-        [compared(results, "results"), compared(late, "late")].into_iter().flatten().collect()
-    }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,16 +1,18 @@
 //! Comparing what came out with what was expected.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
-use serde_json::{Map, Number, Value};
+use serde_json::Value;
 
+use crate::compressed;
 use crate::error::Error;
 use crate::findings::Findings;
 
-/// How many lines of a difference are shown.
-const SHOWN: usize = 5;
+use super::difference::Difference;
+use super::sinks::Collected;
 
 /// The lines that are expected.
 #[derive(Debug)]
@@ -19,11 +21,25 @@ pub(super) struct Expected {
     lines: Vec<String>,
 }
 
+/// What is compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The results, in their order if so.
+    Results { ordered: bool },
+    /// The late records: these members of each, with the JSON pointers to their values; whole if
+    /// there are none.
+    Late { fields: BTreeMap<String, String> },
+    /// The results of the stream of that logical name.
+    Stream(String),
+    /// What stands in the table of that logical name.
+    Table(String),
+}
+
 /// What a run is compared with.
 #[derive(Debug)]
 pub(super) enum Expectation {
-    /// With these lines; `None` is not compared.
-    Lines { results: Option<Expected>, late: Option<Expected> },
+    /// With these lines, part by part.
+    Lines(Vec<(Part, Expected)>),
     /// With nothing, and why.
     Nothing(String),
 }
@@ -34,33 +50,19 @@ pub enum Verdict {
     /// All that was compared is as expected.
     Holds,
     /// Something differs.
-    Differs(Box<Differences>),
+    Differs(Differences),
     /// Nothing was compared, and why.
     NotCompared(String),
 }
 
-/// Where a run differs from what was expected.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Differences {
-    /// In the results.
-    #[serde(skip_serializing_if = "Difference::is_none")]
-    pub results: Difference,
-    /// In the late records.
-    #[serde(skip_serializing_if = "Difference::is_none")]
-    pub late: Difference,
-}
+/// Where a run differs from what was expected: what was compared, and how it differs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Differences(pub Vec<(String, Difference)>);
 
-/// Lines on one side only: how many, and the first of them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Difference {
-    /// Expected lines that did not come out.
-    pub missing: u64,
-    /// Lines that came out and were not expected.
-    pub unexpected: u64,
-    /// The first missing ones.
-    pub missing_lines: Vec<String>,
-    /// The first unexpected ones.
-    pub unexpected_lines: Vec<String>,
+impl Serialize for Differences {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(what, difference)| (what, difference)))
+    }
 }
 
 impl Serialize for Verdict {
@@ -73,10 +75,55 @@ impl Serialize for Verdict {
     }
 }
 
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Results { .. } => f.write_str("results"),
+            Self::Late { .. } => f.write_str("late"),
+            Self::Stream(name) => write!(f, "in stream {name}"),
+            Self::Table(name) => write!(f, "in table {name}"),
+        }
+    }
+}
+
+impl Part {
+    fn compare(&self, expected: &[String], collected: &Collected) -> Result<Difference, Error> {
+        let none = Vec::new();
+        Ok(match self {
+            Self::Results { ordered: true } if collected.shards > 1 => return Err(no_order(collected.shards)),
+            Self::Results { ordered: true } => Difference::in_order(expected, &collected.results),
+            Self::Results { ordered: false } => Difference::between(expected, &collected.results),
+            Self::Late { fields } if fields.is_empty() => Difference::between(expected, &collected.late),
+            Self::Late { fields } => {
+                let projected: Vec<String> = collected.late.iter().map(|line| projected(line, fields)).collect();
+                Difference::between(expected, &projected)
+            }
+            Self::Stream(name) => Difference::between(expected, collected.streams.get(name).unwrap_or(&none)),
+            Self::Table(name) => Difference::between(expected, collected.tables.get(name).unwrap_or(&none)),
+        })
+    }
+}
+
+fn no_order(shards: usize) -> Error {
+    Error::NotFound(format!(
+        "the results have no one order, as expect_order wants it: they came through {shards} shards. Let them go to one \
+         stream of one shard, and name other sinks under [expect_streams]"
+    ))
+}
+
+/// These members of a record; what the record does not have is null.
+fn projected(line: &str, fields: &BTreeMap<String, String>) -> String {
+    let record: Value = line.parse().unwrap_or_default();
+    let member =
+        |(name, pointer): (&String, &String)| (name.clone(), record.pointer(pointer).cloned().unwrap_or_default());
+    fields.iter().map(member).collect::<Value>().to_string()
+}
+
 impl Expected {
     /// Reads the lines of a file, blank ones apart. What is no JSON is a problem.
     pub(super) fn read(path: &Path, findings: &mut Findings) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path).map_err(|source| Error::reading(path, source))?;
+        let text = String::from_utf8(compressed::read(path)?)
+            .map_err(|error| Error::reading(path, std::io::Error::new(std::io::ErrorKind::InvalidData, error)))?;
         let mut lines = Vec::new();
         for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             if let Err(error) = line.parse::<Value>() {
@@ -95,93 +142,21 @@ impl Expected {
 }
 
 impl Expectation {
-    /// Compares results and late records, each as a multiset of JSON values.
-    pub(super) fn judge(&self, results: &[String], late: &[String]) -> Verdict {
-        let (expected_results, expected_late) = match self {
-            Self::Nothing(why) => return Verdict::NotCompared(why.clone()),
-            Self::Lines { results, late } => (results, late),
+    /// Compares part by part, each as a multiset of JSON values unless its order matters.
+    pub(super) fn judge(&self, collected: &Collected) -> Result<Verdict, Error> {
+        let parts = match self {
+            Self::Nothing(why) => return Ok(Verdict::NotCompared(why.clone())),
+            Self::Lines(parts) => parts,
         };
-        let compare = |expected: &Option<Expected>, actual| match expected {
-            Some(expected) => Difference::between(&expected.lines, actual),
-            None => Difference::default(),
-        };
-        let differences =
-            Differences { results: compare(expected_results, results), late: compare(expected_late, late) };
-        if differences.results.is_none() && differences.late.is_none() {
-            Verdict::Holds
-        } else {
-            Verdict::Differs(Box::new(differences))
-        }
-    }
-}
-
-impl Difference {
-    /// Whether both sides are the same.
-    pub fn is_none(&self) -> bool {
-        self.missing == 0 && self.unexpected == 0
-    }
-
-    fn between(expected: &[String], actual: &[String]) -> Self {
-        // By canonical text: expected less actual, and the line as the longer side has it.
-        let mut balance: BTreeMap<String, (i64, &str)> = BTreeMap::new();
-        for line in expected {
-            let entry = balance.entry(canonical(line)).or_default();
-            *entry = (entry.0 + 1, line);
-        }
-        for line in actual {
-            let (count, text) = balance.entry(canonical(line)).or_default();
-            *count -= 1;
-            if *count < 0 {
-                *text = line;
+        let mut differences = Vec::new();
+        for (part, expected) in parts {
+            let difference = part.compare(&expected.lines, collected)?;
+            if !difference.is_none() {
+                differences.push((part.to_string(), difference));
             }
         }
-        let mut difference = Self::default();
-        for (count, line) in balance.into_values() {
-            difference.add(count, line);
-        }
-        difference
+        Ok(if differences.is_empty() { Verdict::Holds } else { Verdict::Differs(Differences(differences)) })
     }
-
-    fn add(&mut self, count: i64, line: &str) {
-        let times = count.unsigned_abs();
-        let (total, lines) = if count > 0 {
-            (&mut self.missing, &mut self.missing_lines)
-        } else {
-            (&mut self.unexpected, &mut self.unexpected_lines)
-        };
-        *total += times;
-        let room = SHOWN.saturating_sub(lines.len());
-        let shown = usize::try_from(times).unwrap_or(room).min(room);
-        lines.extend(std::iter::repeat_n(line.to_owned(), shown));
-    }
-}
-
-/// One text for all ways to write a value: members in order, whole numbers without a fraction.
-fn canonical(line: &str) -> String {
-    line.parse::<Value>().map_or_else(|_| line.to_owned(), |value| in_order(value).to_string())
-}
-
-fn in_order(value: Value) -> Value {
-    match value {
-        Value::Object(members) => {
-            let sorted: BTreeMap<String, Value> = members.into_iter().collect();
-            let members = sorted.into_iter().map(|(name, value)| (name, in_order(value)));
-            Value::Object(members.collect::<Map<_, _>>())
-        }
-        Value::Array(items) => items.into_iter().map(in_order).collect(),
-        Value::Number(number) => Value::Number(whole(&number).unwrap_or(number)),
-        other => other,
-    }
-}
-
-/// A number such as 3.0 as 3, while that is exact.
-fn whole(number: &Number) -> Option<Number> {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    let float = number.as_f64().filter(|_| number.is_f64())?;
-    if float.fract() != 0.0 || float.abs() >= EXACT {
-        return None;
-    }
-    format!("{float:.0}").parse::<i64>().ok().map(Number::from)
 }
 
 #[cfg(test)]
@@ -192,55 +167,58 @@ mod tests {
         lines.iter().map(|line| (*line).to_owned()).collect()
     }
 
-    fn difference(expected: &[&str], actual: &[&str]) -> Difference {
-        Difference::between(&lines(expected), &lines(actual))
+    fn expecting(parts: &[(Part, &[&str])]) -> Expectation {
+        let expected = |text: &[&str]| Expected { path: PathBuf::new(), lines: lines(text) };
+        Expectation::Lines(parts.iter().map(|(part, text)| (part.clone(), expected(text))).collect())
+    }
+
+    const RESULTS: Part = Part::Results { ordered: false };
+
+    fn whole() -> Part {
+        Part::Late { fields: BTreeMap::new() }
     }
 
     #[test]
-    fn order_of_lines_and_members_and_ways_to_write_numbers_do_not_matter() {
-        let expected = [r#"{"a":1,"b":[2.5,{"c":3,"d":0}]}"#, r#"{"a":2}"#];
-        let actual = [r#"{ "a": 2.0 }"#, r#"{"b":[2.5,{"d":-0.0,"c":3.0}],"a":1}"#];
-        assert!(difference(&expected, &actual).is_none());
-    }
-
-    #[test]
-    fn how_often_a_line_comes_matters() {
-        let found = difference(&["1", "1", "2"], &["1", "2", "2", "2"]);
-        assert_eq!((found.missing, found.unexpected), (1, 2));
-        assert_eq!(found.missing_lines, ["1"]);
-        assert_eq!(found.unexpected_lines, ["2", "2"]);
-    }
-
-    #[test]
-    fn lines_are_shown_as_they_were_written() {
-        let found = difference(&[r#"{"b":1,"a":1.0}"#], &[r#"{"b":2,"a":1}"#]);
-        assert_eq!(found.missing_lines, [r#"{"b":1,"a":1.0}"#]);
-        assert_eq!(found.unexpected_lines, [r#"{"b":2,"a":1}"#]);
-    }
-
-    #[test]
-    fn text_is_no_number() {
-        assert!(!difference(&["\"1\""], &["1"]).is_none());
-    }
-
-    #[test]
-    fn only_the_first_lines_are_kept() {
-        let many: Vec<String> = (0..100).map(|n| n.to_string()).collect();
-        let found = Difference::between(&many, &[]);
-        assert_eq!((found.missing, found.missing_lines.len()), (100, SHOWN));
-    }
-
-    #[test]
-    fn late_records_count_where_they_are_expected() {
-        let expected = |text: &[&str]| {
-            let (path, lines) = (PathBuf::new(), lines(text));
-            Some(Expected { path, lines })
+    fn what_is_expected_counts_and_the_rest_does_not() {
+        let collected =
+            |results, late| Collected { results: lines(results), late: lines(late), ..Collected::default() };
+        let both = expecting(&[(RESULTS, &["1"]), (whole(), &["2"])]);
+        assert_eq!(both.judge(&collected(&["1"], &["2"])).unwrap(), Verdict::Holds);
+        let Verdict::Differs(Differences(differences)) = both.judge(&collected(&["1"], &[])).unwrap() else {
+            panic!("it holds");
         };
-        let both = Expectation::Lines { results: expected(&["1"]), late: expected(&["2"]) };
-        assert_eq!(both.judge(&lines(&["1"]), &lines(&["2"])), Verdict::Holds);
-        assert!(matches!(both.judge(&lines(&["1"]), &[]), Verdict::Differs(_)));
-        let results = Expectation::Lines { results: expected(&["1"]), late: None };
-        assert_eq!(results.judge(&lines(&["1"]), &lines(&["9"])), Verdict::Holds);
+        assert_eq!((differences.len(), differences[0].0.as_str()), (1, "late"));
+        let results = expecting(&[(RESULTS, &["1"])]);
+        assert_eq!(results.judge(&collected(&["1"], &["9"])).unwrap(), Verdict::Holds);
+    }
+
+    #[test]
+    fn late_records_may_be_compared_in_part() {
+        let late = lines(&[r#"{"seq":7,"bid":{"auction":3,"price":9}}"#, r#"{"seq":8}"#]);
+        let collected = Collected { late, ..Collected::default() };
+        let fields = [("seq", "/seq"), ("auction", "/bid/auction")];
+        let fields = fields.map(|(name, pointer)| (name.to_owned(), pointer.to_owned())).into();
+        let expected: &[&str] = &[r#"{"auction":null,"seq":8}"#, r#"{"auction":3,"seq":7}"#];
+        assert_eq!(expecting(&[(Part::Late { fields }, expected)]).judge(&collected).unwrap(), Verdict::Holds);
+    }
+
+    #[test]
+    fn streams_and_tables_are_compared_by_their_names() {
+        let named = |name: &str, line: &str| [(name.to_owned(), lines(&[line]))].into();
+        let collected =
+            Collected { streams: named("alerts", "1"), tables: named("latest", "2"), ..Collected::default() };
+        let parts: [(Part, &[&str]); 2] =
+            [(Part::Stream("alerts".into()), &["1"]), (Part::Table("latest".into()), &["2"])];
+        assert_eq!(expecting(&parts).judge(&collected).unwrap(), Verdict::Holds);
+        let other = expecting(&[(Part::Stream("other".into()), &["1"])]);
+        assert!(matches!(other.judge(&collected).unwrap(), Verdict::Differs(_)));
+    }
+
+    #[test]
+    fn results_of_several_shards_have_no_order_to_compare() {
+        let collected = Collected { results: lines(&["1"]), shards: 2, ..Collected::default() };
+        let error = expecting(&[(Part::Results { ordered: true }, &["1"])]).judge(&collected).unwrap_err();
+        assert!(error.to_string().contains("came through 2 shards"), "{error}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::emulators::{DynamoDb, Emulators, Kinesis};
 use crate::error::Error;
@@ -79,7 +80,7 @@ pub(super) async fn open(account: &Account, template: &Template) -> Result<(Emul
             dynamodb.create_table(table)?;
         }
     }
-    Ok((Emulators { kinesis, dynamodb, limits: None }, differences))
+    Ok((Emulators { kinesis, dynamodb, limits: None, result_tables: Arc::default() }, differences))
 }
 
 pub(super) fn write(path: &Path, text: &str) -> Result<(), Error> {

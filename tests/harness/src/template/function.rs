@@ -1,6 +1,7 @@
 //! A function: which binary it is, what it is given, and which stream plays which role.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::findings::Findings;
@@ -28,20 +29,52 @@ pub struct Function {
     pub variables: BTreeMap<String, String>,
     /// What feeds it.
     pub source: EventSource,
-    /// Which streams it writes to.
+    /// What it writes to.
     pub roles: Roles,
 }
 
-/// The streams that a function writes to, learnt from its variables' names alone.
+/// An environment variable's value, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variable {
+    /// The value.
+    pub value: String,
+    /// The file that sets it.
+    pub file: PathBuf,
+    /// The line there, counted from 1.
+    pub line: usize,
+}
+
+/// What a function writes to, learnt from its variables' names alone. Names are logical ones, as
+/// pipelines write them: `TIDEMILL_STREAM_LATE_FLIGHTS` is `late-flights`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Roles {
-    /// Every `TIDEMILL_STREAM_<NAME>`.
-    pub sinks: Vec<String>,
+    /// Every `TIDEMILL_STREAM_<NAME>`: name and stream.
+    pub streams: BTreeMap<String, String>,
+    /// Every `TIDEMILL_TABLE_<NAME>`: name and table.
+    pub tables: BTreeMap<String, String>,
     /// `TIDEMILL_QUARANTINE`.
     pub quarantine: Option<String>,
 }
 
+impl Roles {
+    /// The streams that it sends to, the quarantine apart.
+    pub fn sinks(&self) -> BTreeSet<&str> {
+        self.streams.values().map(String::as_str).collect()
+    }
+
+    /// All streams that it sends to.
+    pub fn all_streams(&self) -> BTreeSet<&str> {
+        self.streams.values().chain(&self.quarantine).map(String::as_str).collect()
+    }
+}
+
+/// The logical name that a pipeline has for a variable's stream or table.
+pub fn logical_name(suffix: &str) -> String {
+    suffix.to_ascii_lowercase().replace('_', "-")
+}
+
 const STREAM_PREFIX: &str = "TIDEMILL_STREAM_";
+const TABLE_PREFIX: &str = "TIDEMILL_TABLE_";
 const QUARANTINE: &str = "TIDEMILL_QUARANTINE";
 const JOURNAL: &str = tidemill_aws::TABLE_VARIABLE;
 
@@ -64,10 +97,7 @@ impl Given {
         let given = functions.map(|(id, node, _)| Self {
             id: id.to_owned(),
             binary: node.at(&["Metadata", "BuildProperties", "Binary"]).and_then(Node::text).map(str::to_owned),
-            variables: variables(template, node, &mut reader)
-                .into_iter()
-                .map(|(name, set)| (name, set.value))
-                .collect(),
+            variables: values(variables(template, node, &mut reader)),
         });
         given.collect()
     }
@@ -83,7 +113,13 @@ const DEFAULT_MEMORY: u32 = 128;
 const DEFAULT_TIMEOUT: u32 = 3;
 
 impl Function {
-    pub(super) fn read(template: &Template, id: &str, findings: &mut Findings) -> Option<Self> {
+    /// Reads a function, with `overrides` in place of variables that the template sets.
+    pub(super) fn read(
+        template: &Template,
+        id: &str,
+        overrides: &BTreeMap<String, Variable>,
+        findings: &mut Findings,
+    ) -> Option<Self> {
         let mut reader = Reader { path: &template.path, resolver: &template.resolver, findings };
         let (_, node, kind) = template.resources().find(|(found, ..)| *found == id)?;
         if kind != FUNCTION {
@@ -94,7 +130,8 @@ impl Function {
         let setting = |name| setting(template, node, name);
         let memory = reader.whole_or(setting("MemorySize"), "MemorySize", 128..=10_240, DEFAULT_MEMORY);
         let timeout = reader.whole_or(setting("Timeout"), "Timeout", 1..=900, DEFAULT_TIMEOUT);
-        let variables = variables(template, node, &mut reader);
+        let mut variables = variables(template, node, &mut reader);
+        variables.extend(overrides.clone());
         let source = EventSource::read(template, id, node, &mut reader);
         let roles = roles(template, source.as_ref(), &variables, &mut reader);
         Some(Self {
@@ -106,17 +143,16 @@ impl Function {
             binary: binary?,
             memory,
             timeout: Duration::from_secs(timeout.into()),
-            variables: variables.into_iter().map(|(name, set)| (name, set.value)).collect(),
+            variables: values(variables),
             source: source?,
             roles,
         })
     }
-}
 
-/// The value of an environment variable, and where it stands.
-struct Set {
-    value: String,
-    line: usize,
+    /// The table of its journals. One without is stateless and takes no end of its input.
+    pub fn journal_table(&self) -> Option<&str> {
+        self.variables.get(JOURNAL).map(String::as_str)
+    }
 }
 
 fn setting<'a>(template: &'a Template, node: &'a Node, name: &str) -> Option<&'a Node> {
@@ -132,20 +168,20 @@ fn binary(id: &str, node: &Node, reader: &mut Reader<'_>) -> Option<String> {
     reader.text(binary)
 }
 
-fn variables(template: &Template, node: &Node, reader: &mut Reader<'_>) -> BTreeMap<String, Set> {
+fn variables(template: &Template, node: &Node, reader: &mut Reader<'_>) -> BTreeMap<String, Variable> {
     let of = |node: Option<&Node>| node.map_or(Vec::new(), |node| node.entries().to_vec());
     let global = of(template.root.at(&["Globals", "Function", "Environment", "Variables"]));
     let own = of(node.at(&["Properties", "Environment", "Variables"]));
     let mut variables = BTreeMap::new();
     for entry in global.into_iter().chain(own) {
-        let (name, line) = (entry.key, entry.line);
+        let (name, file, line) = (entry.key, template.path.clone(), entry.line);
         match reader.resolver.resolve(&entry.node) {
             Ok(Resolved::Text(value)) => {
-                variables.insert(name, Set { value, line });
+                variables.insert(name, Variable { value, file, line });
             }
             Ok(Resolved::StandIn(value, kind)) => {
                 reader.warning(line, format!("{name} is `{value}` here: {kind} is not emulated"));
-                variables.insert(name, Set { value, line });
+                variables.insert(name, Variable { value, file, line });
             }
             Ok(Resolved::Absent) => {}
             Err(refused) => reader.problem(refused.line, refused.message),
@@ -154,41 +190,76 @@ fn variables(template: &Template, node: &Node, reader: &mut Reader<'_>) -> BTree
     variables
 }
 
+fn values(variables: BTreeMap<String, Variable>) -> BTreeMap<String, String> {
+    variables.into_iter().map(|(name, variable)| (name, variable.value)).collect()
+}
+
+/// What a variable's name makes of its value.
+enum Role {
+    Stream(String),
+    Table(String),
+    Quarantine,
+    Journal,
+}
+
+impl Role {
+    fn of(name: &str) -> Option<Self> {
+        match name {
+            QUARANTINE => Some(Self::Quarantine),
+            JOURNAL => Some(Self::Journal),
+            _ => {
+                let stream = name.strip_prefix(STREAM_PREFIX).map(|name| Self::Stream(logical_name(name)));
+                stream.or_else(|| Some(Self::Table(logical_name(name.strip_prefix(TABLE_PREFIX)?))))
+            }
+        }
+    }
+}
+
 fn roles(
     template: &Template,
     source: Option<&EventSource>,
-    variables: &BTreeMap<String, Set>,
+    variables: &BTreeMap<String, Variable>,
     reader: &mut Reader<'_>,
 ) -> Roles {
     let mut roles = Roles::default();
-    for (name, Set { value, line }) in variables {
-        if name == JOURNAL && !template.tables.iter().any(|table| table.name == *value) {
-            reader.problem(*line, format!("{name} is `{value}`, no table of this template (`!Ref X`)"));
-        }
-        let sink = name.starts_with(STREAM_PREFIX);
-        if !sink && name != QUARANTINE {
+    for (name, variable) in variables {
+        let Some(role) = Role::of(name) else { continue };
+        if let Err(why) = check_role(template, source, &role, &variable.value) {
+            reader.findings.problem(&variable.file, Some(variable.line), format!("{name} is {why}"));
             continue;
         }
-        if template.stream(value).is_none() {
-            let names = template.stream_names();
-            reader.problem(
-                *line,
-                format!("{name} is `{value}`, no stream of this template (`!Ref X`); its streams are {names}"),
-            );
-        } else if source.is_some_and(|source| source.stream == *value) {
-            reader
-                .problem(*line, format!("{name} is the function's own source `{value}`: it would read what it wrote"));
-        } else if sink && !roles.sinks.contains(value) {
-            roles.sinks.push(value.clone());
-        } else if !sink {
-            roles.quarantine = Some(value.clone());
+        let value = variable.value.clone();
+        match role {
+            Role::Stream(name) => drop(roles.streams.insert(name, value)),
+            Role::Table(name) => drop(roles.tables.insert(name, value)),
+            Role::Quarantine => roles.quarantine = Some(value),
+            Role::Journal => {}
         }
     }
     roles
 }
 
+/// Whether a stream or a table can play a role, or why not.
+fn check_role(template: &Template, source: Option<&EventSource>, role: &Role, value: &str) -> Result<(), String> {
+    match role {
+        Role::Journal | Role::Table(_) if !template.has_table(value) => {
+            Err(format!("`{value}`, no table of this template (`!Ref X`)"))
+        }
+        Role::Journal | Role::Table(_) => Ok(()),
+        Role::Stream(_) | Role::Quarantine if template.stream(value).is_none() => {
+            let names = template.stream_names();
+            Err(format!("`{value}`, no stream of this template (`!Ref X`); its streams are {names}"))
+        }
+        _ if source.is_some_and(|source| source.stream == value) => {
+            Err(format!("the function's own source `{value}`: it would read what it wrote"))
+        }
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
     use std::time::Duration;
 
     use super::super::tests::read;
@@ -205,6 +276,7 @@ Resources:
   Out: {Type: AWS::Kinesis::Stream, Properties: {Name: out}}
   Bad: {Type: AWS::Kinesis::Stream}
   Queue: {Type: AWS::SQS::Queue}
+  Days: {Type: AWS::Serverless::SimpleTable}
   F:
     Type: AWS::Serverless::Function
     Metadata: {BuildProperties: {Binary: f-bin}}
@@ -227,9 +299,38 @@ Resources:
         assert_eq!(function.variables["LEVEL"], "2");
         assert_eq!(function.variables["TIDEMILL_LOG"], "info");
         assert_eq!(function.binary, "f-bin");
-        let quarantine = Some(String::from("Bad"));
-        let sinks = vec![String::from("out")];
-        assert_eq!(function.roles, Roles { sinks, quarantine });
+        assert_eq!(function.roles.streams, [(String::from("out"), String::from("out"))].into());
+        assert_eq!(function.roles.quarantine.as_deref(), Some("Bad"));
+        assert_eq!(function.journal_table(), None);
+    }
+
+    #[test]
+    fn sinks_have_the_names_that_pipelines_write() {
+        let (function, messages) = with_variables(
+            "TIDEMILL_STREAM_LATE_FLIGHTS: !Ref Out, TIDEMILL_STREAM_ALL: !Ref Out, TIDEMILL_TABLE_BY_DAY: !Ref Days",
+        );
+        assert_eq!(messages, [""; 0]);
+        let roles = function.unwrap().roles;
+        assert_eq!(roles.streams.keys().collect::<Vec<_>>(), ["all", "late-flights"]);
+        assert_eq!(roles.sinks(), ["out"].into());
+        assert_eq!(roles.tables, [(String::from("by-day"), String::from("Days"))].into());
+    }
+
+    #[test]
+    fn overrides_stand_in_place_of_what_the_template_sets() {
+        let text = format!("{HEAD}      Environment: {{Variables: {{LEVEL: 2, TIDEMILL_STREAM_OUT: !Ref Out}}}}\n");
+        let set = |name: &str, value: &str| {
+            let (file, value) = (PathBuf::from("scenario.toml"), value.to_owned());
+            (name.to_owned(), Variable { value, file, line: 7 })
+        };
+        let overrides = [set("LEVEL", "3"), set("TIDEMILL_TABLE_X", "out"), set("TIDEMILL_STREAM_OUT", "Bad")].into();
+        let mut findings = Findings::default();
+        let template = Template::parse(Path::new("t.yaml"), &text, &mut findings).unwrap();
+        let function = template.function("F", &overrides, &mut findings).unwrap();
+        assert_eq!(function.variables["LEVEL"], "3");
+        assert_eq!(function.roles.sinks(), ["Bad"].into());
+        let problems = findings.into_warnings().unwrap_err().to_string();
+        assert_eq!(problems, "scenario.toml:7: TIDEMILL_TABLE_X is `out`, no table of this template (`!Ref X`)");
     }
 
     #[test]
@@ -238,8 +339,8 @@ Resources:
         assert_eq!(
             messages,
             [
-                "t.yaml:18: TIDEMILL_JOURNAL_TABLE is `journal`, no table of this template (`!Ref X`)",
-                "t.yaml:18: TIDEMILL_STREAM_OUT is `nowhere`, no stream of this template (`!Ref X`); its streams are Flights, out and Bad",
+                "t.yaml:19: TIDEMILL_JOURNAL_TABLE is `journal`, no table of this template (`!Ref X`)",
+                "t.yaml:19: TIDEMILL_STREAM_OUT is `nowhere`, no stream of this template (`!Ref X`); its streams are Flights, out and Bad",
             ]
         );
     }
@@ -253,7 +354,7 @@ Resources:
     #[test]
     fn a_variable_of_something_not_emulated_is_a_warning() {
         let (function, messages) = with_variables("QUEUE: !Ref Queue");
-        assert_eq!(messages, ["t.yaml:18: QUEUE is `Queue` here: AWS::SQS::Queue is not emulated"]);
+        assert_eq!(messages, ["t.yaml:19: QUEUE is `Queue` here: AWS::SQS::Queue is not emulated"]);
         assert_eq!(function.unwrap().variables["QUEUE"], "Queue");
     }
 

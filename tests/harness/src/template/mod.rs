@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use event_source::EventSource;
-pub use function::{Function, Given, Roles};
+pub use function::{Function, Given, Roles, Variable, logical_name};
 pub use storage::{Stream, Table};
 
 use crate::error::Error;
@@ -94,9 +94,15 @@ impl Template {
         self.path.parent().unwrap_or(Path::new("."))
     }
 
-    /// Reads the function with the logical id `id`.
-    pub fn function(&self, id: &str, findings: &mut Findings) -> Option<Function> {
-        Function::read(self, id, findings)
+    /// Reads the function with the logical id `id`, with `overrides` in place of variables that the
+    /// template sets.
+    pub fn function(
+        &self,
+        id: &str,
+        overrides: &BTreeMap<String, Variable>,
+        findings: &mut Findings,
+    ) -> Option<Function> {
+        Function::read(self, id, overrides, findings)
     }
 
     /// What each function is given.
@@ -117,6 +123,11 @@ impl Template {
     /// The stream of that name.
     pub fn stream(&self, name: &str) -> Option<&Stream> {
         self.streams.iter().find(|stream| stream.name == name)
+    }
+
+    /// Whether there is a table of that name.
+    pub(crate) fn has_table(&self, name: &str) -> bool {
+        self.tables.iter().any(|table| table.name == name)
     }
 
     /// The names of the streams, in words.
@@ -177,7 +188,7 @@ pub(crate) mod tests {
     pub(crate) fn read(text: &str, function: &str) -> (Option<Function>, Vec<String>) {
         let mut findings = Findings::default();
         let function = Template::parse(Path::new("t.yaml"), text, &mut findings)
-            .and_then(|template| template.function(function, &mut findings));
+            .and_then(|template| template.function(function, &BTreeMap::new(), &mut findings));
         let messages = match findings.into_warnings() {
             Ok(warnings) => warnings.iter().map(ToString::to_string).collect(),
             Err(error) => error.to_string().lines().map(str::to_owned).collect(),

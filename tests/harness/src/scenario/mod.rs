@@ -1,14 +1,15 @@
 //! A scenario: a folder in `events/` beside the template, with records and what must come of
 //! them.
 
-use std::path::{Path, PathBuf};
+mod settings;
 
-use serde::Deserialize;
-use toml::Spanned;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 use crate::findings::{Findings, listed};
-use crate::input::check_pointer;
+use crate::input::PartitionKey;
+use crate::template::Variable;
 
 /// The folder of scenarios, beside the template.
 const FOLDER: &str = "events";
@@ -22,18 +23,34 @@ pub struct Scenario {
     pub name: String,
     /// What a person calls it.
     pub title: String,
-    /// The logical id of the function that it is played to.
-    pub function: String,
-    /// The line of `scenario.toml` that names the function.
-    pub function_line: usize,
+    /// The logical ids of its functions. The first is fed with the records; each further one reads
+    /// what those before it write.
+    pub functions: Vec<String>,
+    /// The line of `scenario.toml` that names the functions.
+    pub functions_line: usize,
+    /// Variables in place of the template's, for all of its functions.
+    pub environment: BTreeMap<String, Variable>,
     /// Its records, one payload a line.
     pub input: PathBuf,
-    /// JSON pointer to each record's partition key.
-    pub partition_key: String,
+    /// Where each record's partition key comes from.
+    pub partition_key: PartitionKey,
     /// The results that must come out, if it says so.
     pub expect: Option<PathBuf>,
     /// The late records that must come out, if it says so.
     pub expect_late: Option<PathBuf>,
+    /// The results that must come out of single sinks, which are no part of the others then.
+    pub expect_streams: Vec<Named>,
+    /// What must stand in tables when all is done.
+    pub expect_tables: Vec<Named>,
+    /// JSON pointers into a result: of those that agree there only the last counts. Empty if all
+    /// results count.
+    pub final_by: Vec<String>,
+    /// The line of `scenario.toml` that wants the results in the order in which they are expected, if
+    /// one does.
+    pub expect_order: Option<usize>,
+    /// What is compared of a late record: members, each with the JSON pointer to its value. Empty if
+    /// it is compared whole.
+    pub late_fields: BTreeMap<String, String>,
     /// How many shards the source has; the template decides if this is open.
     pub shards: Option<u32>,
     /// How many records a batch holds; the template decides if this is open.
@@ -42,17 +59,15 @@ pub struct Scenario {
     pub file: PathBuf,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Settings {
-    title: String,
-    function: Spanned<String>,
-    input: Option<Spanned<String>>,
-    partition_key: Spanned<String>,
-    expect: Option<Spanned<String>>,
-    expect_late: Option<Spanned<String>>,
-    shards: Option<Spanned<u32>>,
-    batch_size: Option<Spanned<u32>>,
+/// What is expected of one stream or table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// The name by which a pipeline calls it.
+    pub name: String,
+    /// The line of `scenario.toml` that says so.
+    pub line: usize,
+    /// What is expected, one JSON value a line.
+    pub path: PathBuf,
 }
 
 impl Scenario {
@@ -63,7 +78,7 @@ impl Scenario {
             return Err(unknown(folder, name));
         }
         let text = std::fs::read_to_string(&file).map_err(|source| Error::reading(&file, source))?;
-        Ok(parse(&file, name, &text, findings))
+        Ok(settings::parse(&file, name, &text, findings))
     }
 
     /// The names of all scenarios beside the template in `folder`, in order.
@@ -92,72 +107,6 @@ fn unknown(folder: &Path, name: &str) -> Error {
         _ => format!("are {}", listed(names.iter().map(String::as_str))),
     };
     Error::NoScenario { name: name.to_owned(), folder: folder.join(FOLDER), found }
-}
-
-fn parse(file: &Path, name: &str, text: &str, findings: &mut Findings) -> Option<Scenario> {
-    let settings: Settings = match toml::from_str(text) {
-        Ok(settings) => settings,
-        Err(error) => {
-            let line = error.span().map(|span| line_at(text, span.start));
-            findings.problem(file, line, error.message());
-            return None;
-        }
-    };
-    check(file, text, &settings, findings);
-    let folder = file.parent().unwrap_or(Path::new("."));
-    let found = |given: &Option<Spanned<String>>, default: &str| match given {
-        Some(given) => Some(folder.join(given.get_ref())),
-        None => Some(folder.join(default)).filter(|path| path.is_file()),
-    };
-    let input = settings.input.as_ref().map_or("input.jsonl", |input| input.get_ref().as_str());
-    Some(Scenario {
-        name: name.to_owned(),
-        function_line: line_at(text, settings.function.span().start),
-        function: settings.function.into_inner(),
-        input: folder.join(input),
-        partition_key: settings.partition_key.into_inner(),
-        expect: found(&settings.expect, "expected.jsonl"),
-        expect_late: found(&settings.expect_late, "expected-late.jsonl"),
-        shards: settings.shards.map(Spanned::into_inner),
-        batch_size: settings.batch_size.map(Spanned::into_inner),
-        title: settings.title,
-        file: file.to_path_buf(),
-    })
-}
-
-/// Everything that a type cannot say.
-fn check(file: &Path, text: &str, settings: &Settings, findings: &mut Findings) {
-    let mut problem = |at: usize, message: String| {
-        findings.problem(file, Some(line_at(text, at)), message);
-    };
-    let pointer = &settings.partition_key;
-    if let Err(why) = check_pointer(pointer.get_ref()) {
-        problem(pointer.span().start, format!("partition_key: {why}"));
-    }
-    if let Some(shards) = settings.shards.as_ref().filter(|shards| *shards.get_ref() == 0) {
-        problem(shards.span().start, String::from("shards is 0; at least 1 is expected"));
-    }
-    if let Some(size) = &settings.batch_size
-        && !(1..=10_000).contains(size.get_ref())
-    {
-        let message = format!("batch_size is {}; 1 to 10000 is expected", size.get_ref());
-        problem(size.span().start, message);
-    }
-    let folder = file.parent().unwrap_or(Path::new("."));
-    let files = [("input", &settings.input), ("expect", &settings.expect), ("expect_late", &settings.expect_late)];
-    for (key, given) in files {
-        if let Some(given) = given.as_ref().filter(|given| !folder.join(given.get_ref()).is_file()) {
-            problem(given.span().start, format!("{key}: there is no file `{}` here", given.get_ref()));
-        }
-    }
-    if settings.input.is_none() && !folder.join("input.jsonl").is_file() {
-        problem(0, String::from("there is no input.jsonl here, and `input` names no other file"));
-    }
-}
-
-fn line_at(text: &str, offset: usize) -> usize {
-    let before = text.as_bytes().get(..offset).unwrap_or(text.as_bytes());
-    before.iter().filter(|byte| **byte == b'\n').count() + 1
 }
 
 #[cfg(test)]
@@ -191,10 +140,82 @@ mod tests {
     fn expectations_are_found_where_they_lie() {
         let scenario = load(FULL, &["input.jsonl", "expected.jsonl"]).unwrap();
         assert_eq!(scenario.title, "T");
-        assert_eq!(scenario.function_line, 2);
+        assert_eq!((scenario.functions, scenario.functions_line), (vec![String::from("F")], 2));
         assert!(scenario.input.ends_with("events/s/input.jsonl"));
         assert!(scenario.expect.unwrap().ends_with("expected.jsonl"));
         assert_eq!(scenario.expect_late, None);
+    }
+
+    #[test]
+    fn everything_that_can_be_set_is_read() {
+        let text = "title = \"T\"
+functions = [\"F\", \"G\"]
+partition_key = [\"/bid/auction\", \"/id\"]
+final_by = [\"/auction\"]
+late_fields = { seq = \"/seq\" }
+[environment]
+PIPELINE = \"q1\"
+BOUND = 4
+[expect_streams]
+alerts = \"alerts.jsonl\"
+[expect_tables]
+latest = \"latest.jsonl.gz\"
+";
+        let files = ["input.jsonl.gz", "expected-late.jsonl.gz", "alerts.jsonl", "latest.jsonl.gz"];
+        let scenario = load(text, &files).unwrap();
+        assert_eq!((scenario.functions.len(), scenario.functions_line), (2, 2));
+        assert_eq!(scenario.partition_key.to_string(), "/bid/auction or /id");
+        assert!(scenario.input.ends_with("input.jsonl.gz"));
+        assert!(scenario.expect_late.unwrap().ends_with("expected-late.jsonl.gz"));
+        let set: Vec<_> =
+            scenario.environment.iter().map(|(name, set)| (name.as_str(), set.value.as_str(), set.line)).collect();
+        assert_eq!(set, [("BOUND", "4", 8), ("PIPELINE", "q1", 7)]);
+        assert_eq!((scenario.expect_streams[0].name.as_str(), scenario.expect_streams[0].line), ("alerts", 10));
+        assert!(scenario.expect_tables[0].path.ends_with("latest.jsonl.gz"));
+        assert_eq!((scenario.final_by.len(), scenario.late_fields["seq"].as_str()), (1, "/seq"));
+    }
+
+    #[test]
+    fn a_constant_may_be_the_partition_key() {
+        let text = FULL.replace("\"/origin\"", "{ constant = \"all\" }");
+        let scenario = load(&text, &["input.jsonl"]).unwrap();
+        assert_eq!(scenario.partition_key, PartitionKey::Constant(String::from("all")));
+        let error = load(&FULL.replace("\"/origin\"", "7"), &["input.jsonl"]).unwrap_err();
+        assert!(error.starts_with("3: a JSON pointer, a list of them, or { constant ="), "{error}");
+    }
+
+    #[test]
+    fn settings_that_make_no_sense_are_reported_at_once() {
+        let text = "title = \"T\"
+function = \"F\"
+functions = []
+partition_key = { constant = \"\" }
+final_by = [\"auction\"]
+expect_order = true
+late_fields = { seq = \"seq\" }
+[environment]
+A = [1]
+AWS_REGION = \"x\"
+[expect_streams]
+alerts = \"no.jsonl\"
+";
+        let error = load(text, &["input.jsonl"]).unwrap_err();
+        let expected = [
+            "3: `function` stands here too; one of both is expected",
+            "9: environment: A is of type array; text, a number or true or false is expected",
+            "10: environment: AWS_REGION is set by the harness itself",
+            "4: partition_key: a constant of 0 characters; 1 to 256 are expected",
+            "5: final_by: `auction` is no JSON pointer",
+            "6: expect_order compares every result in its order, final_by the last ones in any",
+            "7: late_fields: `seq` is no JSON pointer",
+            "7: late_fields: there is no expected-late.jsonl to compare with",
+            "12: expect_streams.alerts: there is no file `no.jsonl` here",
+        ];
+        let lines: Vec<&str> = error.lines().collect();
+        assert_eq!(lines.len(), expected.len(), "{error}");
+        for (line, start) in lines.iter().zip(expected) {
+            assert!(line.starts_with(start), "{line}");
+        }
     }
 
     #[test]
@@ -206,7 +227,9 @@ mod tests {
     #[test]
     fn a_missing_key_is_named() {
         let error = load("title = \"T\"\n", &["input.jsonl"]).unwrap_err();
-        assert!(error.contains("missing field `function`"), "{error}");
+        assert!(error.contains("missing field `partition_key`"), "{error}");
+        let error = load("title = \"T\"\npartition_key = \"/k\"\n", &["input.jsonl"]).unwrap_err();
+        assert_eq!(error, "1: missing field `function`, or `functions` for several chained through streams\n");
     }
 
     #[test]
