@@ -19,8 +19,12 @@ fn events(file: &str) -> PathBuf {
 }
 
 fn departures() -> Options {
-    let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
-    Options { template: Some(template), ..Options::of("departures") }
+    scenario("template.yaml", "departures")
+}
+
+fn scenario(template: &str, name: &str) -> Options {
+    let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(template);
+    Options { template: Some(template), ..Options::of(name) }
 }
 
 fn replay(options: Options) -> Report {
@@ -144,5 +148,35 @@ fn damaged_lines_are_set_aside_and_change_nothing() {
         assert!(!entry["reason"].as_str().expect("a reason").is_empty());
         assert!(!entry["message"].as_str().expect("a message").is_empty());
         assert!(entry["sequence"].is_string() && entry["shard"].is_string());
+    }
+}
+
+/// A routing function, whose stream a keyed one reads; either may be killed at any moment.
+#[test]
+fn two_functions_in_a_row_give_flinks_sessions_whatever_is_killed() {
+    let report = replay(Options { kills: 20, seed: 3, ..scenario("template.yaml", "by-tail") });
+    assert_eq!((report.verdict, report.results), (Verdict::Holds, 13_666));
+    assert!(report.repeats > 0, "what was sent twice on the way to the second function was dropped by it");
+}
+
+/// A process function with a timer, and a table that holds the last alert of each key.
+#[test]
+fn alerts_and_the_table_of_the_latest_are_those_of_a_plain_script() {
+    let report = replay(Options { kills: 10, seed: 5, ..scenario("template.yaml", "alerts") });
+    assert_eq!((report.verdict, report.results), (Verdict::Holds, 94));
+}
+
+/// Lines of text in, lines of text out.
+#[test]
+fn a_relay_relays() {
+    assert_eq!(replay(scenario("template.yaml", "relay")).verdict, Verdict::Holds);
+}
+
+/// Sliding windows with lateness, and the final state of a ranking, by the benchmark's function.
+#[test]
+fn late_firings_and_rankings_come_over_the_wire_as_flink_has_them() {
+    for name in ["allowed-hop-60000", "q19"] {
+        let report = replay(Options { kills: 5, seed: 7, ..scenario("tests/nexmark/template.yaml", name) });
+        assert_eq!(report.verdict, Verdict::Holds, "{name}");
     }
 }

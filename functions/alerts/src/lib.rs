@@ -1,11 +1,11 @@
 //! Alerts when three flights of a carrier leave one airport more than an hour late within two hours; then quiet for six
-//! hours. A process function with state and a timer.
+//! hours. A process function with state and a timer. A table holds the last alert of each.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tidemill::{
-    Context, EventTime, Json, KeyedProcess, Kinesis, List, OutOfOrder, Pipeline, PipelineError, Reject, Value,
+    Context, EventTime, Json, KeyedProcess, Kinesis, List, OutOfOrder, Pipeline, PipelineError, Reject, Table, Value,
 };
 
 /// A flight that has landed, as far as this pipeline reads it.
@@ -88,6 +88,7 @@ pub fn alerts() -> Result<Pipeline, PipelineError> {
         .key_by(|f| (f.origin.clone(), f.carrier.clone()))
         .routed_by(|(origin, _)| origin)
         .process(Alerts)
+        .also_to(Table::named("latest-alerts"))
         .to(Kinesis::stream("alerts"))
         .build()
 }
