@@ -75,7 +75,7 @@ pub async fn commit<S: Store>(
         if !may_spill {
             return Ok(Committed::TooLarge { bytes: body.len() });
         }
-        let (rest, image) = spill::move_out(&record).map_err(encode)?;
+        let (mut rest, image) = spill::move_out(&record).map_err(encode)?;
         body = rest.encode().map_err(encode)?;
         record.spills = rest.spills;
         renewal.images.push(image);
@@ -111,6 +111,7 @@ fn check_open(journal: &JournalId, view: &View, kind: Kind) -> Result<(), Error>
 
 fn record(view: &View, draft: Draft, renewal: &Renewal) -> Record {
     Record {
+        format: view.format,
         incarnation: view.incarnation,
         ring: view.ring,
         number: view.number + 1,

@@ -1,6 +1,6 @@
 //! Reading a journal from nothing.
 
-use tidemill_core::Progress;
+use tidemill_core::{Change, Progress};
 
 use crate::catch_up::{CaughtUp, catch_up};
 use crate::parts::{self, Parts};
@@ -108,6 +108,7 @@ async fn assemble<S: Store, T: State + ?Sized>(
 
 fn view_at(head: &Record, parts: Parts, spills: Spills, schema: Schema) -> View {
     View {
+        format: head.format,
         incarnation: head.incarnation,
         ring: head.ring,
         number: head.number,
@@ -164,10 +165,8 @@ async fn restore_images<S: Store, T: State + ?Sized>(
             return Ok(Some(format!("part {} is missing", id.id)));
         };
         let damaged = |why: String| Error::damaged(journal, format!("part {}", id.id), why);
-        let image = parts::open_image(name, &chunks).map_err(damaged)?;
-        for cell in image.cells.iter() {
-            state.restore(cell).map_err(|corrupt| damaged(corrupt.to_string()))?;
-        }
+        let restore = |cell: &Change| state.restore(cell).map_err(|corrupt| corrupt.to_string());
+        parts::open_image(name, &chunks, restore).map_err(damaged)?;
     }
     Ok(None)
 }

@@ -111,7 +111,7 @@ fn rewrite(
             waiting.extend(divide(range, cells));
             continue;
         }
-        let image = parts::seal_image(view, range, &cells).map_err(encode)?;
+        let image = parts::seal_image(view, range, cells).map_err(encode)?;
         let name = image.as_ref().map(|image| image.id.clone());
         renewal.names.push(PartName { range, image: name, as_of: view.number });
         renewal.images.extend(image);
