@@ -47,6 +47,7 @@ mod ring;
 mod sink;
 mod spill;
 mod store;
+mod upgrade;
 mod view;
 
 pub use catch_up::{CaughtUp, catch_up, still_holds};
@@ -62,4 +63,5 @@ pub use ring::{DEFAULT_RING, Ring};
 pub use sink::{Deadline, Sink, SinkError};
 pub use spill::bring_back;
 pub use store::{Attempt, Guard, JournalId, Mark, PartId, Put, SlotItem, Store, StoreError};
+pub use upgrade::{Upgraded, upgrade};
 pub use view::{State, View};

@@ -1,14 +1,17 @@
 //! Reading a journal from nothing.
 
+use futures_util::future::try_join_all;
 use tidemill_core::{Change, Progress};
 
 use crate::catch_up::{CaughtUp, catch_up};
 use crate::parts::{self, Parts};
 use crate::spill::{self, Spills};
-use crate::{Error, JournalId, Kind, Record, Schema, SlotItem, State, Store, View};
+use crate::{Error, JournalId, Kind, PartId, PartName, Record, Schema, SlotItem, State, Store, View};
 
 /// How often a journal that changes meanwhile is read anew.
 const ATTEMPTS: u32 = 8;
+/// How many parts are read at once: each takes some milliseconds to come, and less to restore.
+const PARTS_AT_ONCE: usize = 16;
 
 /// The view and state of a journal, or `None` if it has no record 1.
 ///
@@ -159,14 +162,16 @@ async fn restore_images<S: Store, T: State + ?Sized>(
     parts: &Parts,
     state: &mut T,
 ) -> Result<Option<String>, Error> {
-    for name in parts.names() {
-        let Some(id) = &name.image else { continue };
-        let Some(chunks) = store.read_part(journal, id).await? else {
-            return Ok(Some(format!("part {} is missing", id.id)));
-        };
-        let damaged = |why: String| Error::damaged(journal, format!("part {}", id.id), why);
-        let restore = |cell: &Change| state.restore(cell).map_err(|corrupt| corrupt.to_string());
-        parts::open_image(name, &chunks, restore).map_err(damaged)?;
+    let images: Vec<(&PartName, &PartId)> =
+        parts.names().filter_map(|name| name.image.as_ref().map(|id| (name, id))).collect();
+    for together in images.chunks(PARTS_AT_ONCE) {
+        let read = try_join_all(together.iter().map(|(_, id)| store.read_part(journal, id))).await?;
+        for ((name, id), chunks) in together.iter().zip(read) {
+            let Some(chunks) = chunks else { return Ok(Some(format!("part {} is missing", id.id))) };
+            let damaged = |why: String| Error::damaged(journal, format!("part {}", id.id), why);
+            let restore = |cell: &Change| state.restore(cell).map_err(|corrupt| corrupt.to_string());
+            parts::open_image(name, &chunks, restore).map_err(damaged)?;
+        }
     }
     Ok(None)
 }

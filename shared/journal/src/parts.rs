@@ -24,13 +24,13 @@ pub(crate) struct Part {
     pub(crate) name: PartName,
     /// Bytes of the records behind `as_of`.
     pub(crate) grown: usize,
-    /// Whether a record behind `as_of` changed a cell of the part.
-    pub(crate) touched: bool,
+    /// Bytes of the changes behind `as_of` to cells of the part, before they are packed; `None` if there are none.
+    pub(crate) changed: Option<usize>,
 }
 
 impl Part {
     const fn new(name: PartName) -> Self {
-        Self { name, grown: 0, touched: false }
+        Self { name, grown: 0, changed: None }
     }
 
     /// Bytes of its image, as stored.
@@ -75,7 +75,7 @@ impl Parts {
         }
         for change in &record.changes {
             if let Some(index) = self.index_of(&change.key) {
-                self.0[index].touched = true;
+                *self.0[index].changed.get_or_insert(0) += change.bytes();
             }
         }
     }

@@ -19,6 +19,9 @@ pub trait State {
     /// # Errors
     /// If a cell does not encode.
     fn image(&self, range: &PartRange) -> Result<Vec<Change>, Reject>;
+
+    /// About how many bytes all cells take, as of the view's last commit: the sum of [`Change::bytes`].
+    fn bytes(&self) -> usize;
 }
 
 impl<T: Shard + ?Sized> State for T {
@@ -28,6 +31,10 @@ impl<T: Shard + ?Sized> State for T {
 
     fn image(&self, range: &PartRange) -> Result<Vec<Change>, Reject> {
         Shard::image(self, range)
+    }
+
+    fn bytes(&self) -> usize {
+        Shard::bytes(self)
     }
 }
 

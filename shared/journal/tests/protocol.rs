@@ -30,6 +30,10 @@ impl State for Cells {
             .map(|(key, value)| Change { key: key.clone(), slot: Vec::new(), value: Some(value.clone()) })
             .collect())
     }
+
+    fn bytes(&self) -> usize {
+        self.0.iter().map(|(key, value)| key.len() + value.len() + 4).sum()
+    }
 }
 
 /// Remembers everything that arrives; refuses on demand.

@@ -55,6 +55,10 @@ impl State for Windows {
         let inside = self.0.range((range.first, String::new())..).take_while(|((hash, _), _)| *hash <= range.last);
         Ok(inside.map(|((_, key), value)| cell(key, *value)).collect())
     }
+
+    fn bytes(&self) -> usize {
+        self.0.len() * 79
+    }
 }
 
 struct Nowhere;
