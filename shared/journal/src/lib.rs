@@ -47,6 +47,7 @@ mod ring;
 mod sink;
 mod spill;
 mod store;
+mod sweep;
 mod upgrade;
 mod view;
 
@@ -63,5 +64,6 @@ pub use ring::{DEFAULT_RING, Ring};
 pub use sink::{Deadline, Sink, SinkError};
 pub use spill::bring_back;
 pub use store::{Attempt, Guard, JournalId, Mark, PartId, Put, SlotItem, Store, StoreError};
+pub use sweep::{Beside, Count, LONGEST_LIFE, Stamp, Sweepable, Swept, sweep};
 pub use upgrade::{Upgraded, upgrade};
 pub use view::{State, View};

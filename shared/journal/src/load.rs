@@ -80,8 +80,8 @@ async fn assemble<S: Store, T: State + ?Sized>(
     expected: Option<&Schema>,
     state: &mut T,
 ) -> Result<Result<View, String>, Error> {
-    let records = match read_records(store, journal, head).await? {
-        Ok(records) => records,
+    let (records, parts, spills) = match read_names(store, journal, head).await? {
+        Ok(read) => read,
         Err(moved) => return Ok(Err(moved)),
     };
     let Some((head, _)) = records.last() else { return Ok(Err("there are no records".to_owned())) };
@@ -92,14 +92,6 @@ async fn assemble<S: Store, T: State + ?Sized>(
         // Before any cell is decoded: cells of another pipeline would only look damaged.
         check_schema(journal, &schema, expected)?;
     }
-    let (mut parts, mut spills) = (Parts::unnamed(), Spills::default());
-    for (record, size) in &records {
-        parts.advance(record, *size);
-        spills.advance(record);
-    }
-    if !parts.are_complete() {
-        return Err(Error::damaged(journal, "the ring", "the parts do not cover all keys"));
-    }
     if let Some(moved) = restore_images(store, journal, &parts, state).await? {
         return Ok(Err(moved));
     }
@@ -107,6 +99,45 @@ async fn assemble<S: Store, T: State + ?Sized>(
         restore_changes(journal, &parts, record, state)?;
     }
     Ok(Ok(view_at(head, parts, spills, schema)))
+}
+
+/// The records behind `oldest` up to the head, each with the size of its item, and what they name.
+type Names = (Vec<(Record, usize)>, Parts, Spills);
+
+async fn read_names<S: Store>(store: &S, journal: &JournalId, head: &Record) -> Result<Result<Names, String>, Error> {
+    let records = match read_records(store, journal, head).await? {
+        Ok(records) => records,
+        Err(moved) => return Ok(Err(moved)),
+    };
+    let (mut parts, mut spills) = (Parts::unnamed(), Spills::default());
+    for (record, size) in &records {
+        parts.advance(record, *size);
+        spills.advance(record);
+    }
+    if parts.are_complete() {
+        Ok(Ok((records, parts, spills)))
+    } else {
+        Err(Error::damaged(journal, "the ring", "the parts do not cover all keys"))
+    }
+}
+
+/// The images and spills that the journal names as of some moment during the call; none if it has no record 1.
+///
+/// # Errors
+/// If an item is damaged, the journal moves on all the time, or the store fails.
+pub(crate) async fn named<S: Store>(store: &S, journal: &JournalId) -> Result<Vec<PartId>, Error> {
+    let mut why = String::new();
+    for _ in 0..ATTEMPTS {
+        let Some(head) = find_head(store, journal).await? else { return Ok(Vec::new()) };
+        match read_names(store, journal, &head).await? {
+            Ok((_, parts, spills)) => {
+                let images = parts.names().filter_map(|name| name.image.clone());
+                return Ok(images.chain(spills.ids().cloned()).collect());
+            }
+            Err(moved) => why = moved,
+        }
+    }
+    Err(Error::Unsettled { journal: journal.clone(), attempts: ATTEMPTS, why })
 }
 
 fn view_at(head: &Record, parts: Parts, spills: Spills, schema: Schema) -> View {
@@ -129,7 +160,6 @@ fn view_at(head: &Record, parts: Parts, spills: Spills, schema: Schema) -> View 
     }
 }
 
-/// The records behind `oldest` up to the head, each with the size of its item.
 async fn read_records<S: Store>(
     store: &S,
     journal: &JournalId,

@@ -54,6 +54,11 @@ impl Spills {
         self.0.extend(record.spills.iter().map(|spill| (record.number, spill.id.clone())));
     }
 
+    /// Their items.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &PartId> {
+        self.0.iter().map(|(_, id)| id)
+    }
+
     /// Those that nothing reads once `oldest` stands in an acknowledged record.
     pub(crate) fn take_garbage(&mut self, oldest: u64) -> Vec<PartId> {
         let (garbage, kept) = std::mem::take(&mut self.0).into_iter().partition(|(number, _)| *number <= oldest);
