@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use futures_util::future::{join_all, try_join_all};
 use tidemill_core::{Change, EventTime, Position, Progress};
 
 use crate::flush::Flushed;
 use crate::renewal::{self, Renewal};
 use crate::spill;
-use crate::{Deadline, Error, Guard, JournalId, Kind, Output, Put, Record, SlotItem, State, Store, StoreError, View};
+use crate::{
+    Deadline, Error, Format, Guard, JournalId, Kind, Output, Put, Record, SlotItem, State, Store, StoreError, View,
+};
 
 /// An item of DynamoDB has at most 400 KB, names and attributes included.
 const BODY_LIMIT: usize = 390_000;
@@ -65,9 +68,23 @@ pub async fn commit<S: Store>(
 ) -> Result<Committed, Error> {
     let view = flushed.into_view();
     check_open(journal, view, draft.kind)?;
+    let format = view.format;
+    write(store, journal, view, format, draft, state, deadline).await
+}
+
+/// Writes record n+1 in `format`, on a view whose outputs are acknowledged or stand in the draft again.
+pub(crate) async fn write<S: Store>(
+    store: &S,
+    journal: &JournalId,
+    view: &mut View,
+    format: Format,
+    draft: Draft,
+    state: &(impl State + ?Sized),
+    deadline: Deadline,
+) -> Result<Committed, Error> {
     let mut renewal = renewal::plan(journal, view, state)?;
     let may_spill = draft.may_spill;
-    let mut record = record(view, draft, &renewal);
+    let mut record = record(view, format, draft, &renewal);
     let number = record.number;
     let encode = |why| Error::Encode { journal: journal.clone(), number, why };
     let mut body = record.encode().map_err(encode)?;
@@ -75,26 +92,24 @@ pub async fn commit<S: Store>(
         if !may_spill {
             return Ok(Committed::TooLarge { bytes: body.len() });
         }
-        let (rest, image) = spill::move_out(&record).map_err(encode)?;
+        let (mut rest, image) = spill::move_out(&record).map_err(encode)?;
         body = rest.encode().map_err(encode)?;
         record.spills = rest.spills;
         renewal.images.push(image);
     }
     let item = SlotItem { incarnation: view.incarnation, number, body };
     // Acknowledged before the commit that names them: a name without its image would make the journal unreadable.
-    for image in &renewal.images {
-        store.write_part(journal, &image.id, &image.chunks).await?;
-    }
+    try_join_all(renewal.images.iter().map(|image| store.write_part(journal, &image.id, &image.chunks))).await?;
     if put(store, journal, view, &item, deadline).await? == Put::Conflict {
         view.meet_others();
         return Ok(Committed::Conflict);
     }
     let oldest = record.oldest;
     view.advance(record, item.body.len(), true);
-    for id in renewal.replaced.iter().chain(&view.spills.take_garbage(oldest)) {
-        // Garbage only now that the commit that replaces it is acknowledged. What stays behind costs storage alone.
-        let _ = store.delete_part(journal, id).await;
-    }
+    let mut garbage = renewal.replaced;
+    garbage.extend(view.spills.take_garbage(oldest));
+    // Garbage only now that the commit that replaces it is acknowledged. What stays behind is swept some day.
+    join_all(garbage.iter().map(|id| store.delete_part(journal, id))).await;
     Ok(Committed::Done)
 }
 
@@ -109,8 +124,9 @@ fn check_open(journal: &JournalId, view: &View, kind: Kind) -> Result<(), Error>
     }
 }
 
-fn record(view: &View, draft: Draft, renewal: &Renewal) -> Record {
+fn record(view: &View, format: Format, draft: Draft, renewal: &Renewal) -> Record {
     Record {
+        format,
         incarnation: view.incarnation,
         ring: view.ring,
         number: view.number + 1,

@@ -51,7 +51,7 @@ pub async fn flush<'v, S: Store, K: Sink>(
 }
 
 /// Whether the flush mark says that this record is flushed. A mark that cannot be read says nothing.
-async fn is_marked<S: Store>(store: &S, journal: &JournalId, view: &View) -> bool {
+pub(crate) async fn is_marked<S: Store>(store: &S, journal: &JournalId, view: &View) -> bool {
     let mark = store.read_mark(journal).await.ok().flatten();
     mark.is_some_and(|mark| mark.incarnation == view.incarnation && mark.number >= view.number)
 }

@@ -3,9 +3,9 @@
 use tidemill_core::Progress;
 
 use crate::parts::Parts;
-use crate::{Error, Guard, Incarnation, JournalId, Kind, Put, Record, Ring, Schema, SlotItem, Store};
+use crate::{Error, Format, Guard, Incarnation, JournalId, Kind, Put, Record, Ring, Schema, SlotItem, Store};
 
-/// Writes record 1, the empty Init of a shard without parents, if there is none (I7). `incarnation` must be random: it
+/// Writes record 1, the empty Init of a shard without parents, in the newest format, if there is none (I7). `incarnation` must be random: it
 /// tells this life of the journal from every other.
 ///
 /// Whoever wrote record 1, it is there afterwards: load the journal.
@@ -19,7 +19,8 @@ pub async fn init<S: Store>(
     ring: Ring,
     schema: Schema,
 ) -> Result<Put, Error> {
-    let record = Record {
+    let mut record = Record {
+        format: Format::NEWEST,
         incarnation,
         ring,
         number: 1,

@@ -1,9 +1,9 @@
 //! The laws of [`Store`], as a suite that every store must pass.
 
 use bytes::Bytes;
-use tidemill_core::{Position, SequenceNumber};
+use tidemill_core::{EventTime, Position, SequenceNumber};
 
-use crate::{Attempt, Guard, Incarnation, JournalId, Mark, PartId, Put, SlotItem, Store};
+use crate::{Attempt, Guard, Incarnation, JournalId, Mark, PartId, Put, SlotItem, Stamp, Store, Sweepable};
 
 const LIFE: Incarnation = Incarnation(7);
 const OTHER_LIFE: Incarnation = Incarnation(8);
@@ -22,6 +22,40 @@ pub async fn check<S: Store>(store: &S) {
     marks_are_overwritten(store).await;
     attempts_are_overwritten(store).await;
     parts_are_whole_or_absent(store).await;
+}
+
+/// Checks the laws of [`Sweepable`] against `store`, which must stamp what is written with the time.
+///
+/// # Panics
+/// At the first law that does not hold.
+pub async fn check_sweepable<S: Sweepable>(store: &S) {
+    let journal = journal("sweepable");
+    let id = PartId { id: "0007-00-9".to_owned(), chunks: 1, bytes: 4, plain: 4 };
+    let write = async || store.write_part(&journal, &id, &[Bytes::from_static(b"cell")]).await.expect("it answers");
+    let listed = async || {
+        let mut items = store.list_beside().await.expect("the store answers");
+        items.retain(|item| item.journal == journal);
+        items.pop()
+    };
+    put(store, &journal, 1, &item(LIFE, 1, b"no part"), Guard::Vacant).await;
+    assert_eq!(listed().await, None, "slots are not listed");
+    write().await;
+    let found = listed().await.expect("what was written is listed");
+    assert_eq!((found.id.as_str(), found.chunk, found.bytes), ("0007-00-9", 0, 4));
+    assert!(matches!(found.stamp, Some(Stamp::Written(_))), "{found:?}");
+    store.stamp(&found, EventTime::from_millis(1)).await.expect("the store answers");
+    assert_eq!(listed().await.as_ref(), Some(&found), "what has a stamp keeps it");
+
+    // The stamp tells milliseconds.
+    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    write().await;
+    assert!(!store.delete_beside(&found).await.expect("the store answers"), "it was written again");
+    let again = listed().await.expect("it is there");
+    assert!(store.delete_beside(&again).await.expect("the store answers"));
+    assert_eq!(listed().await, None);
+    assert!(!store.delete_beside(&again).await.expect("the store answers"), "it is gone");
+    store.stamp(&again, EventTime::from_millis(1)).await.expect("the store answers");
+    assert_eq!(listed().await, None, "what is gone is not stamped");
 }
 
 fn journal(name: &str) -> JournalId {

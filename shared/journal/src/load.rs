@@ -1,14 +1,17 @@
 //! Reading a journal from nothing.
 
-use tidemill_core::Progress;
+use futures_util::future::try_join_all;
+use tidemill_core::{Change, Progress};
 
 use crate::catch_up::{CaughtUp, catch_up};
 use crate::parts::{self, Parts};
 use crate::spill::{self, Spills};
-use crate::{Error, JournalId, Kind, Record, Schema, SlotItem, State, Store, View};
+use crate::{Error, JournalId, Kind, PartId, PartName, Record, Schema, SlotItem, State, Store, View};
 
 /// How often a journal that changes meanwhile is read anew.
 const ATTEMPTS: u32 = 8;
+/// How many parts are read at once: each takes some milliseconds to come, and less to restore.
+const PARTS_AT_ONCE: usize = 16;
 
 /// The view and state of a journal, or `None` if it has no record 1.
 ///
@@ -77,8 +80,8 @@ async fn assemble<S: Store, T: State + ?Sized>(
     expected: Option<&Schema>,
     state: &mut T,
 ) -> Result<Result<View, String>, Error> {
-    let records = match read_records(store, journal, head).await? {
-        Ok(records) => records,
+    let (records, parts, spills) = match read_names(store, journal, head).await? {
+        Ok(read) => read,
         Err(moved) => return Ok(Err(moved)),
     };
     let Some((head, _)) = records.last() else { return Ok(Err("there are no records".to_owned())) };
@@ -89,14 +92,6 @@ async fn assemble<S: Store, T: State + ?Sized>(
         // Before any cell is decoded: cells of another pipeline would only look damaged.
         check_schema(journal, &schema, expected)?;
     }
-    let (mut parts, mut spills) = (Parts::unnamed(), Spills::default());
-    for (record, size) in &records {
-        parts.advance(record, *size);
-        spills.advance(record);
-    }
-    if !parts.are_complete() {
-        return Err(Error::damaged(journal, "the ring", "the parts do not cover all keys"));
-    }
     if let Some(moved) = restore_images(store, journal, &parts, state).await? {
         return Ok(Err(moved));
     }
@@ -106,8 +101,48 @@ async fn assemble<S: Store, T: State + ?Sized>(
     Ok(Ok(view_at(head, parts, spills, schema)))
 }
 
+/// The records behind `oldest` up to the head, each with the size of its item, and what they name.
+type Names = (Vec<(Record, usize)>, Parts, Spills);
+
+async fn read_names<S: Store>(store: &S, journal: &JournalId, head: &Record) -> Result<Result<Names, String>, Error> {
+    let records = match read_records(store, journal, head).await? {
+        Ok(records) => records,
+        Err(moved) => return Ok(Err(moved)),
+    };
+    let (mut parts, mut spills) = (Parts::unnamed(), Spills::default());
+    for (record, size) in &records {
+        parts.advance(record, *size);
+        spills.advance(record);
+    }
+    if parts.are_complete() {
+        Ok(Ok((records, parts, spills)))
+    } else {
+        Err(Error::damaged(journal, "the ring", "the parts do not cover all keys"))
+    }
+}
+
+/// The images and spills that the journal names as of some moment during the call; none if it has no record 1.
+///
+/// # Errors
+/// If an item is damaged, the journal moves on all the time, or the store fails.
+pub(crate) async fn named<S: Store>(store: &S, journal: &JournalId) -> Result<Vec<PartId>, Error> {
+    let mut why = String::new();
+    for _ in 0..ATTEMPTS {
+        let Some(head) = find_head(store, journal).await? else { return Ok(Vec::new()) };
+        match read_names(store, journal, &head).await? {
+            Ok((_, parts, spills)) => {
+                let images = parts.names().filter_map(|name| name.image.clone());
+                return Ok(images.chain(spills.ids().cloned()).collect());
+            }
+            Err(moved) => why = moved,
+        }
+    }
+    Err(Error::Unsettled { journal: journal.clone(), attempts: ATTEMPTS, why })
+}
+
 fn view_at(head: &Record, parts: Parts, spills: Spills, schema: Schema) -> View {
     View {
+        format: head.format,
         incarnation: head.incarnation,
         ring: head.ring,
         number: head.number,
@@ -125,7 +160,6 @@ fn view_at(head: &Record, parts: Parts, spills: Spills, schema: Schema) -> View 
     }
 }
 
-/// The records behind `oldest` up to the head, each with the size of its item.
 async fn read_records<S: Store>(
     store: &S,
     journal: &JournalId,
@@ -158,15 +192,15 @@ async fn restore_images<S: Store, T: State + ?Sized>(
     parts: &Parts,
     state: &mut T,
 ) -> Result<Option<String>, Error> {
-    for name in parts.names() {
-        let Some(id) = &name.image else { continue };
-        let Some(chunks) = store.read_part(journal, id).await? else {
-            return Ok(Some(format!("part {} is missing", id.id)));
-        };
-        let damaged = |why: String| Error::damaged(journal, format!("part {}", id.id), why);
-        let image = parts::open_image(name, &chunks).map_err(damaged)?;
-        for cell in image.cells.iter() {
-            state.restore(cell).map_err(|corrupt| damaged(corrupt.to_string()))?;
+    let images: Vec<(&PartName, &PartId)> =
+        parts.names().filter_map(|name| name.image.as_ref().map(|id| (name, id))).collect();
+    for together in images.chunks(PARTS_AT_ONCE) {
+        let read = try_join_all(together.iter().map(|(_, id)| store.read_part(journal, id))).await?;
+        for ((name, id), chunks) in together.iter().zip(read) {
+            let Some(chunks) = chunks else { return Ok(Some(format!("part {} is missing", id.id))) };
+            let damaged = |why: String| Error::damaged(journal, format!("part {}", id.id), why);
+            let restore = |cell: &Change| state.restore(cell).map_err(|corrupt| corrupt.to_string());
+            parts::open_image(name, &chunks, restore).map_err(damaged)?;
         }
     }
     Ok(None)

@@ -5,13 +5,15 @@ use std::ops::RangeInclusive;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use tidemill_core::EventTime;
 
-use crate::{Attempt, Guard, JournalId, Mark, PartId, Put, SlotItem, Store, StoreError};
+use crate::{Attempt, Beside, Guard, JournalId, Mark, PartId, Put, SlotItem, Stamp, Store, StoreError, Sweepable};
 
 /// A [`Store`] in memory: what the laws mean. For tests, and for pipelines that need no durability.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     journals: Mutex<BTreeMap<JournalId, Items>>,
+    now: Mutex<Option<EventTime>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -19,7 +21,13 @@ struct Items {
     slots: BTreeMap<u32, SlotItem>,
     mark: Option<Mark>,
     attempt: Option<Attempt>,
-    parts: BTreeMap<String, Vec<Bytes>>,
+    parts: BTreeMap<String, Part>,
+}
+
+#[derive(Clone, Debug)]
+struct Part {
+    chunks: Vec<Bytes>,
+    stamp: Option<Stamp>,
 }
 
 impl Items {
@@ -43,6 +51,11 @@ impl MemoryStore {
         Self::default()
     }
 
+    /// What its clock says; without one it stamps nothing.
+    pub fn set_time(&self, now: Option<EventTime>) {
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    }
+
     /// Forgets everything, as if the table were dropped and made anew.
     pub fn clear(&self) {
         self.journals.lock().unwrap_or_else(PoisonError::into_inner).clear();
@@ -50,7 +63,11 @@ impl MemoryStore {
 
     /// A copy of everything, as a restored table would have it.
     pub fn copy(&self) -> Self {
-        Self { journals: Mutex::new(self.journals.lock().unwrap_or_else(PoisonError::into_inner).clone()) }
+        let now = *self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        Self {
+            journals: Mutex::new(self.journals.lock().unwrap_or_else(PoisonError::into_inner).clone()),
+            now: Mutex::new(now),
+        }
     }
 
     /// Takes over everything from `other`.
@@ -110,13 +127,15 @@ impl Store for MemoryStore {
     }
 
     async fn write_part(&self, journal: &JournalId, id: &PartId, chunks: &[Bytes]) -> Result<(), StoreError> {
-        self.with(journal, |items| items.parts.insert(id.id.clone(), chunks.to_vec()));
+        let written = self.now.lock().unwrap_or_else(PoisonError::into_inner).map(Stamp::Written);
+        let part = Part { chunks: chunks.to_vec(), stamp: written };
+        self.with(journal, |items| items.parts.insert(id.id.clone(), part));
         Ok(())
     }
 
     async fn read_part(&self, journal: &JournalId, id: &PartId) -> Result<Option<Vec<Bytes>>, StoreError> {
         let complete = |chunks: &Vec<Bytes>| chunks.len() == id.chunks as usize;
-        Ok(self.with(journal, |items| items.parts.get(&id.id).cloned()).filter(complete))
+        Ok(self.with(journal, |items| items.parts.get(&id.id).map(|part| part.chunks.clone())).filter(complete))
     }
 
     async fn delete_part(&self, journal: &JournalId, id: &PartId) -> Result<(), StoreError> {
@@ -125,12 +144,63 @@ impl Store for MemoryStore {
     }
 }
 
+/// A part is one item, in whatever chunks it was given.
+impl Sweepable for MemoryStore {
+    async fn list_beside(&self) -> Result<Vec<Beside>, StoreError> {
+        let journals = self.journals.lock().unwrap_or_else(PoisonError::into_inner);
+        let parts = journals.iter().flat_map(|(journal, items)| items.parts.iter().map(move |part| (journal, part)));
+        let beside = |(journal, (id, part)): (&JournalId, (&String, &Part))| Beside {
+            journal: journal.clone(),
+            id: id.clone(),
+            chunk: 0,
+            bytes: part.chunks.iter().map(|chunk| chunk.len() as u64).sum(),
+            stamp: part.stamp,
+        };
+        Ok(parts.map(beside).collect())
+    }
+
+    async fn stamp(&self, item: &Beside, seen: EventTime) -> Result<(), StoreError> {
+        self.with(&item.journal, |items| {
+            if let Some(part) = items.parts.get_mut(&item.id) {
+                part.stamp.get_or_insert(Stamp::Seen(seen));
+            }
+        });
+        Ok(())
+    }
+
+    async fn delete_beside(&self, item: &Beside) -> Result<bool, StoreError> {
+        Ok(self.with(&item.journal, |items| {
+            let unchanged = items.parts.get(&item.id).is_some_and(|part| part.stamp == item.stamp);
+            unchanged && items.parts.remove(&item.id).is_some()
+        }))
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
     use super::*;
 
     #[tokio::test]
     async fn the_reference_store_keeps_the_laws() {
         crate::laws::check(&MemoryStore::new()).await;
+    }
+
+    #[tokio::test]
+    async fn the_reference_store_keeps_the_laws_of_sweeping() {
+        let store = Arc::new(MemoryStore::new());
+        store.set_time(Some(EventTime::from_millis(0)));
+        // Its clock stands still but for this.
+        let ticking = Arc::clone(&store);
+        let clock = tokio::spawn(async move {
+            for time in 1.. {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                ticking.set_time(Some(EventTime::from_millis(time)));
+            }
+        });
+        crate::laws::check_sweepable(store.as_ref()).await;
+        clock.abort();
     }
 }

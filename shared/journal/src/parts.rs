@@ -8,8 +8,9 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use tidemill_core::{Change, PartRange, part_hash};
 
+use crate::frame::{self, Plain};
 use crate::record::PartImage;
-use crate::{PartId, PartName, Record, View, frame};
+use crate::{PartId, PartName, Record, View};
 
 /// An item of DynamoDB has at most 400 KB; the rest is for names and envelope.
 const CHUNK_BYTES: usize = 350_000;
@@ -23,13 +24,13 @@ pub(crate) struct Part {
     pub(crate) name: PartName,
     /// Bytes of the records behind `as_of`.
     pub(crate) grown: usize,
-    /// Whether a record behind `as_of` changed a cell of the part.
-    pub(crate) touched: bool,
+    /// Bytes of the changes behind `as_of` to cells of the part, before they are packed; `None` if there are none.
+    pub(crate) changed: Option<usize>,
 }
 
 impl Part {
     const fn new(name: PartName) -> Self {
-        Self { name, grown: 0, touched: false }
+        Self { name, grown: 0, changed: None }
     }
 
     /// Bytes of its image, as stored.
@@ -74,7 +75,7 @@ impl Parts {
         }
         for change in &record.changes {
             if let Some(index) = self.index_of(&change.key) {
-                self.0[index].touched = true;
+                *self.0[index].changed.get_or_insert(0) += change.bytes();
             }
         }
     }
@@ -120,13 +121,13 @@ impl Parts {
 }
 
 /// The image of a range as of the view, or `None` if it has no cells.
-pub(crate) fn seal_image(view: &View, range: PartRange, cells: &[Change]) -> Result<Option<Image>, String> {
+pub(crate) fn seal_image(view: &View, range: PartRange, cells: Vec<Change>) -> Result<Option<Image>, String> {
     if cells.is_empty() {
         return Ok(None);
     }
     let plain = cells.iter().map(Change::bytes).sum();
-    let image = PartImage { incarnation: view.incarnation, range, as_of: view.number, cells: Cow::Borrowed(cells) };
-    let bytes = Bytes::from(frame::seal(&image)?);
+    let mut image = PartImage { incarnation: view.incarnation, range, as_of: view.number, cells };
+    let bytes = Bytes::from(frame::seal(view.format, &mut image)?);
     // Two versions of the code may encode one state differently: the content is part of the name.
     let id = format!("{}-{:016x}-{}-{:016x}", view.incarnation, range.first, view.number, part_hash(&bytes));
     Ok(Some(chunked(id, &bytes, plain)))
@@ -140,16 +141,26 @@ pub(crate) fn chunked(id: String, bytes: &Bytes, plain: usize) -> Image {
     Image { id: PartId { id, chunks: count(chunks.len()), bytes: count(bytes.len()), plain: count(plain) }, chunks }
 }
 
-/// The cells in an image's chunks.
+/// Hands the cells in an image's chunks to `restore`, which may have got some of them before an error.
 ///
 /// # Errors
-/// If the bytes are damaged, or of another part.
-pub(crate) fn open_image(name: &PartName, chunks: &[Bytes]) -> Result<PartImage<'static>, String> {
-    let image: PartImage<'static> = frame::open(&chunks.concat())?;
+/// If the bytes are damaged, or of another part; the first error of `restore`.
+pub(crate) fn open_image(
+    name: &PartName,
+    chunks: &[Bytes],
+    mut restore: impl FnMut(&Change) -> Result<(), String>,
+) -> Result<(), String> {
+    let bytes = match chunks {
+        [whole] => Cow::Borrowed(whole.as_ref()),
+        several => Cow::Owned(several.concat()),
+    };
+    let image: PartImage = Plain::open(&bytes)?.read(&mut restore)?;
     // A name may say a later s than the image: nothing touched the part between them.
-    if image.range == name.range && image.as_of <= name.as_of {
-        Ok(image)
-    } else {
-        Err(format!("it holds {:?} as of {}, not {:?} as of {}", image.range, image.as_of, name.range, name.as_of))
+    if image.range != name.range || image.as_of > name.as_of {
+        return Err(format!(
+            "it holds {:?} as of {}, not {:?} as of {}",
+            image.range, image.as_of, name.range, name.as_of
+        ));
     }
+    image.cells.iter().try_for_each(restore)
 }

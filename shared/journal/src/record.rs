@@ -1,6 +1,5 @@
 //! The journal record: what one commit holds, and its stored bytes.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -9,11 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_bytes::ByteBuf;
 use tidemill_core::{Change, EventTime, PartRange, Position, Progress, SequenceNumber};
 
-use crate::frame;
-use crate::{JournalId, PartId, Ring};
-
-/// The version that this code writes and reads.
-pub const FORMAT_VERSION: u8 = 1;
+use crate::frame::{self, Stored};
+use crate::{Format, JournalId, PartId, Ring};
 
 /// Which life of a journal: a random number drawn at Init and carried by every record and every result id. A journal
 /// that is dropped and begun anew has another, so its results are no repeats of the old ones.
@@ -112,6 +108,9 @@ pub struct Schema {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
+    /// How its bytes are laid out, which the frame around them says.
+    #[serde(skip, default = "Format::oldest")]
+    pub format: Format,
     /// Which life of the journal.
     #[serde(rename = "inc")]
     pub incarnation: Incarnation,
@@ -153,12 +152,12 @@ pub struct Record {
 }
 
 impl Record {
-    /// The stored bytes.
+    /// The stored bytes. The changes are taken out meanwhile; the record is the same afterwards.
     ///
     /// # Errors
     /// If the record is far too large to be stored.
-    pub fn encode(&self) -> Result<Bytes, String> {
-        frame::seal(self).map(Bytes::from)
+    pub fn encode(&mut self) -> Result<Bytes, String> {
+        frame::seal(self.format, self).map(Bytes::from)
     }
 
     /// The record in stored bytes.
@@ -166,11 +165,30 @@ impl Record {
     /// # Errors
     /// What is wrong with them; they are never guessed at.
     pub fn decode(bytes: &[u8]) -> Result<Self, String> {
-        frame::open(bytes)
+        let (format, record) = frame::open::<Self>(bytes)?;
+        Ok(Self { format, ..record })
     }
 }
 
-/// Changes as `[key, slot, value]`, byte strings each.
+impl Stored for Record {
+    fn changes(&mut self) -> &mut Vec<Change> {
+        &mut self.changes
+    }
+}
+
+impl Stored for SpilledContent {
+    fn changes(&mut self) -> &mut Vec<Change> {
+        &mut self.changes
+    }
+}
+
+impl Stored for PartImage {
+    fn changes(&mut self) -> &mut Vec<Change> {
+        &mut self.cells
+    }
+}
+
+/// Changes of format 1, as `[key, slot, value]`, byte strings each.
 mod stored_changes {
     use super::*;
 
@@ -183,12 +201,6 @@ mod stored_changes {
                 (Bytes::new(&change.key), Bytes::new(&change.slot), change.value.as_deref().map(Bytes::new))
             }),
         )
-    }
-
-    pub(super) fn deserialize_cow<'de, 'a, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Cow<'a, [Change]>, D::Error> {
-        deserialize(deserializer).map(Cow::Owned)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Change>, D::Error> {
@@ -235,12 +247,13 @@ pub(crate) struct SpilledContent {
 /// A part's image: the cells of a range of keys as of a commit.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct PartImage<'a> {
+pub(crate) struct PartImage {
     #[serde(rename = "inc")]
     pub(crate) incarnation: Incarnation,
     pub(crate) range: PartRange,
     #[serde(rename = "s")]
     pub(crate) as_of: u64,
-    #[serde(serialize_with = "stored_changes::serialize", deserialize_with = "stored_changes::deserialize_cow")]
-    pub(crate) cells: Cow<'a, [Change]>,
+    /// At least one: a part without cells has no image.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "stored_changes")]
+    pub(crate) cells: Vec<Change>,
 }

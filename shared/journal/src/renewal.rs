@@ -2,9 +2,10 @@
 //!
 //! Parts roll: each commit renews few, so that no invocation stalls and the cost follows what changed. A part is renewed
 //!
-//! - at the latest when its s would leave the ring (I5), and before that early enough that at one part a commit every part
-//!   finds its turn;
-//! - when the records behind the oldest s outweigh the whole state, and 1 MB: a load reads about as much of both.
+//! - at the latest when its s would leave the ring (I5), and before that early enough that every part finds its turn at
+//!   an even pace, one a commit or a few if there are more parts than slots;
+//! - when the records behind the oldest s outweigh the whole state, and 1 MB: a load reads about as much of both;
+//! - when it has grown so much that its image would be long to write.
 //!
 //! A part that nothing touched since s is named again as it is. One that grew is divided, small neighbours become one.
 
@@ -15,9 +16,11 @@ use crate::{Error, JournalId, PartId, PartName, State, View};
 
 /// Records behind the oldest s may outweigh a small state up to this.
 const RECORDS_BYTES: usize = 1 << 20;
-/// What the cells of a part should take before they are packed: some two thousand small ones, a few milliseconds. More
-/// for a large state, so that the parts remain few against the ring.
-const PART_BYTES: usize = 100 << 10;
+/// What the cells of a part should take before they are packed: some thousand small ones, a millisecond. More for a large
+/// state, so that few parts a commit are enough.
+const PART_BYTES: usize = 50 << 10;
+/// A part of so many times that size is divided at once.
+const OVERGROWN: usize = 4;
 /// How many parts that nothing touched one commit names again beyond those whose turn it is: a name takes some 60 bytes.
 const NAMES_AT_ONCE: usize = 32;
 
@@ -56,26 +59,44 @@ pub(crate) fn plan(journal: &JournalId, view: &View, state: &(impl State + ?Size
         if renewal.covers(&part.name.range) {
             continue;
         }
-        if part.touched {
+        if part.changed.is_some() {
             rewrite(journal, view, part, state, &mut renewal)?;
             rewritten += 1;
         } else {
             renewal.names.push(PartName { as_of: view.number, ..part.name.clone() });
         }
     }
+    if rewritten == 0
+        && let Some(part) = overgrown(view, state).filter(|part| !renewal.covers(&part.name.range))
+    {
+        rewrite(journal, view, part, state, &mut renewal)?;
+    }
     Ok(renewal)
 }
 
-/// How many of the oldest parts must be renewed now, so that from here on one a commit is enough.
+/// The largest part, if it is far too large. What it grew by is not known: at most by what was changed in it, and at most
+/// by as much as the whole state since the images of all parts were taken. So cells that change and do not grow make no
+/// part overgrown.
+fn overgrown<'v>(view: &'v View, state: &(impl State + ?Sized)) -> Option<&'v Part> {
+    let known: usize = view.parts.iter().map(Part::plain_bytes).sum();
+    let all = state.bytes().saturating_sub(known);
+    let size = |part: &Part| part.plain_bytes() + part.changed.unwrap_or(0).min(all);
+    let largest = view.parts.iter().filter(|part| part.changed.is_some()).max_by_key(|part| size(part));
+    largest.filter(|part| size(part) > OVERGROWN * target_bytes(view))
+}
+
+/// How many of the oldest parts must be renewed now, so that from here on as many a commit are enough as are needed in the
+/// long run.
 ///
-/// A part may wait for as many commits as its s has left in the ring; the i-th oldest needs i commits before its own.
+/// A part may wait for as many commits as its s has left in the ring, and the i-th oldest lets i others go first.
 fn turns(by_age: &[&Part], view: &View) -> usize {
     let waits = |part: &Part| {
         let last = part.name.as_of + u64::from(view.ring.slots());
         usize::try_from(last.saturating_sub(view.number + 1)).unwrap_or(usize::MAX)
     };
-    let lacking = |(place, part): (usize, &&Part)| (place + 1).saturating_sub(waits(part));
-    by_age.iter().enumerate().map(lacking).max().unwrap_or(0)
+    let queued = || by_age.iter().map(|part| waits(part)).zip(1_usize..);
+    let pace = queued().map(|(waits, turn)| turn.div_ceil(waits.saturating_add(1))).max().unwrap_or(1);
+    queued().map(|(waits, turn)| turn.saturating_sub(waits.saturating_mul(pace))).max().unwrap_or(0)
 }
 
 /// Whether the records that this part keeps from being forgotten outweigh the state.
@@ -111,7 +132,7 @@ fn rewrite(
             waiting.extend(divide(range, cells));
             continue;
         }
-        let image = parts::seal_image(view, range, &cells).map_err(encode)?;
+        let image = parts::seal_image(view, range, cells).map_err(encode)?;
         let name = image.as_ref().map(|image| image.id.clone());
         renewal.names.push(PartName { range, image: name, as_of: view.number });
         renewal.images.extend(image);
@@ -123,10 +144,10 @@ fn rewrite(
     Ok(())
 }
 
-/// At most half as many parts as slots: with one a commit, each has its turn before it must.
+/// About twice as many parts as slots at most: with a few a commit, each has its turn before it must.
 fn target_bytes(view: &View) -> usize {
     let state: usize = view.parts.iter().map(Part::plain_bytes).sum();
-    PART_BYTES.max(state / (view.ring.slots() as usize / 2).max(1))
+    PART_BYTES.max(state / (2 * view.ring.slots() as usize))
 }
 
 /// A part beside this one, if both are so small that one image holds them and has room to grow.

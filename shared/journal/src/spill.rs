@@ -13,8 +13,8 @@ use crate::{Error, JournalId, PartId, Record, Spill, Store, frame};
 
 /// Moves the record's changes and outputs out; the record that names them is left.
 pub(crate) fn move_out(record: &Record) -> Result<(Record, Image), String> {
-    let content = SpilledContent { changes: record.changes.clone(), outputs: record.outputs.clone() };
-    let bytes = Bytes::from(frame::seal(&content)?);
+    let mut content = SpilledContent { changes: record.changes.clone(), outputs: record.outputs.clone() };
+    let bytes = Bytes::from(frame::seal(record.format, &mut content)?);
     let id = format!("{}-spill-{}-{:016x}", record.incarnation, record.number, part_hash(&bytes));
     let plain = record.changes.iter().map(Change::bytes).sum::<usize>()
         + record.outputs.iter().map(|output| output.data.len()).sum::<usize>();
@@ -36,7 +36,7 @@ pub async fn bring_back<S: Store>(
         let Some(chunks) = store.read_part(journal, id).await? else {
             return Ok(Err(format!("spill {} is missing", id.id)));
         };
-        let content: SpilledContent =
+        let (_, content): (_, SpilledContent) =
             frame::open(&chunks.concat()).map_err(|why| Error::damaged(journal, format!("spill {}", id.id), why))?;
         record.changes.extend(content.changes);
         record.outputs.extend(content.outputs);
@@ -52,6 +52,11 @@ impl Spills {
     /// Takes note of a record's spills.
     pub(crate) fn advance(&mut self, record: &Record) {
         self.0.extend(record.spills.iter().map(|spill| (record.number, spill.id.clone())));
+    }
+
+    /// Their items.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &PartId> {
+        self.0.iter().map(|(_, id)| id)
     }
 
     /// Those that nothing reads once `oldest` stands in an acknowledged record.

@@ -4,7 +4,7 @@ use tidemill_core::{Change, Corrupt, PartRange, Position, Progress, Reject, Shar
 
 use crate::parts::Parts;
 use crate::spill::Spills;
-use crate::{Incarnation, Kind, Output, PartName, Record, Ring, Schema};
+use crate::{Format, Incarnation, Kind, Output, PartName, Record, Ring, Schema};
 
 /// The keyed state beside a view: what records change, and what part images are taken from.
 pub trait State {
@@ -19,6 +19,9 @@ pub trait State {
     /// # Errors
     /// If a cell does not encode.
     fn image(&self, range: &PartRange) -> Result<Vec<Change>, Reject>;
+
+    /// About how many bytes all cells take, as of the view's last commit: the sum of [`Change::bytes`].
+    fn bytes(&self) -> usize;
 }
 
 impl<T: Shard + ?Sized> State for T {
@@ -29,6 +32,10 @@ impl<T: Shard + ?Sized> State for T {
     fn image(&self, range: &PartRange) -> Result<Vec<Change>, Reject> {
         Shard::image(self, range)
     }
+
+    fn bytes(&self) -> usize {
+        Shard::bytes(self)
+    }
 }
 
 /// After a conflict, a holder reads before it writes until it was alone this often in a row.
@@ -37,6 +44,7 @@ const WARY_FOR: u8 = 16;
 /// The exact prefix 1..=n of a journal (I2), without its keyed state.
 #[derive(Clone, Debug)]
 pub struct View {
+    pub(crate) format: Format,
     pub(crate) incarnation: Incarnation,
     pub(crate) ring: Ring,
     pub(crate) number: u64,
@@ -58,6 +66,11 @@ pub struct View {
 }
 
 impl View {
+    /// The format of the last commit, in which the next one is written.
+    pub const fn format(&self) -> Format {
+        self.format
+    }
+
     /// Which life of the journal.
     pub const fn incarnation(&self) -> Incarnation {
         self.incarnation
@@ -113,6 +126,7 @@ impl View {
     pub(crate) fn advance(&mut self, record: Record, size: usize, own: bool) {
         self.parts.advance(&record, size);
         self.spills.advance(&record);
+        self.format = record.format;
         self.number = record.number;
         self.kind = record.kind;
         self.position = record.position;

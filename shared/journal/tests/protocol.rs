@@ -7,8 +7,9 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use tidemill_core::{Change, Corrupt, PartRange, Position, Progress, Reject, SequenceNumber};
 use tidemill_journal::{
-    CaughtUp, Committed, Deadline, Draft, Error, Guard, Incarnation, JournalId, Kind, MemoryStore, Output, Ring,
-    Schema, Sink, SinkError, State, Store, View, catch_up, commit, flush, init, load, still_holds,
+    CaughtUp, Committed, Deadline, Draft, Error, Format, Guard, Incarnation, JournalId, Kind, MemoryStore, Output,
+    PartName, Record, Ring, Schema, Sink, SinkError, SlotItem, State, Store, Upgraded, View, catch_up, commit, flush,
+    init, load, still_holds, upgrade,
 };
 
 /// Cells by key; the slot is not used.
@@ -29,6 +30,10 @@ impl State for Cells {
         Ok(inside
             .map(|(key, value)| Change { key: key.clone(), slot: Vec::new(), value: Some(value.clone()) })
             .collect())
+    }
+
+    fn bytes(&self) -> usize {
+        self.0.iter().map(|(key, value)| key.len() + value.len() + 4).sum()
     }
 }
 
@@ -62,6 +67,8 @@ struct Bench {
     may_spill: bool,
     /// What every commit changed, by its number: the one history.
     history: BTreeMap<u64, Vec<Change>>,
+    /// The commit that upgraded it from format 1; it sends nothing of its own.
+    upgraded: Option<u64>,
 }
 
 struct Holder {
@@ -85,6 +92,7 @@ impl Bench {
             ring: Ring::of(slots).expect("a ring"),
             may_spill: false,
             history: BTreeMap::new(),
+            upgraded: None,
         }
     }
 
@@ -93,6 +101,53 @@ impl Bench {
         let loaded = load(&self.store, &self.journal, Some(&self.schema), || Box::new(Cells::default())).await?;
         let (view, state) = loaded.expect("record 1 is there");
         Ok(Holder { view, state })
+    }
+
+    async fn begin_in_format_1(&self) {
+        let mut record = Record {
+            format: Format::V1,
+            incarnation: Incarnation(42),
+            ring: self.ring,
+            number: 1,
+            kind: Kind::Init,
+            position: None,
+            progress: Progress::start(),
+            changes: Vec::new(),
+            outputs: Vec::new(),
+            parts: vec![PartName { range: PartRange::ALL, image: None, as_of: 0 }],
+            oldest: 0,
+            spills: Vec::new(),
+            gap: None,
+            tick: None,
+            schema: Some(self.schema.clone()),
+        };
+        let body = record.encode().expect("encodes");
+        let item = SlotItem { incarnation: record.incarnation, number: 1, body };
+        self.store.put_slot(&self.journal, self.ring.slot(1), &item, Guard::Vacant).await.expect("stored");
+    }
+
+    /// Upgrades as a tool does that knows no sink.
+    async fn upgrade(&mut self, holder: &mut Holder) {
+        let newest = self.history.keys().next_back().copied().unwrap_or(1);
+        let state = holder.state.as_mut();
+        match upgrade(&self.store, &self.journal, &mut holder.view, state, Deadline::NONE).await.expect("answers") {
+            Upgraded::Done { from, .. } => {
+                assert_eq!((from, holder.view.number()), (Format::V1, newest + 1));
+                self.history.insert(newest + 1, Vec::new());
+                self.upgraded = Some(newest + 1);
+            }
+            Upgraded::Already => assert_eq!(holder.view.format(), Format::V2),
+            Upgraded::Ended(kind) => panic!("it has not ended with {kind:?}"),
+            Upgraded::Outrun => *holder = self.open().await.expect("opens"),
+        }
+    }
+
+    /// From the upgrade on all records are of format 2, before it none is.
+    async fn assert_formats(&self) {
+        for (_, item) in self.store.read_slots(&self.journal, 0..=u32::MAX, usize::MAX).await.expect("read") {
+            let format = if self.upgraded.is_some_and(|first| item.number >= first) { Format::V2 } else { Format::V1 };
+            assert_eq!(Record::decode(&item.body).map(|record| record.format), Ok(format), "record {}", item.number);
+        }
     }
 
     /// The state that the history gives after `number` commits.
@@ -161,6 +216,7 @@ enum Act {
     },
     Follow,
     Crash,
+    Upgrade,
 }
 
 fn acts() -> impl Strategy<Value = Vec<(usize, Act)>> {
@@ -170,6 +226,7 @@ fn acts() -> impl Strategy<Value = Vec<(usize, Act)>> {
         1 => (0..5_u8).prop_map(|key| Act::WriteWithoutAcknowledgement { key }),
         3 => Just(Act::Follow),
         1 => Just(Act::Crash),
+        1 => Just(Act::Upgrade),
     ];
     proptest::collection::vec((0..3_usize, act), 1..80)
 }
@@ -177,6 +234,7 @@ fn acts() -> impl Strategy<Value = Vec<(usize, Act)>> {
 /// Plays the acts on a ring of so many slots, with values of so many bytes.
 async fn play(slots: u32, size: usize, acts: &[(usize, Act)]) {
     let mut bench = Bench::new(slots);
+    bench.begin_in_format_1().await;
     let mut holders = Vec::new();
     for _ in 0..3 {
         holders.push(bench.open().await.expect("opens"));
@@ -210,11 +268,13 @@ async fn play(slots: u32, size: usize, acts: &[(usize, Act)]) {
                 assert!(still_holds(&bench.store, &bench.journal, &holder.view).await.expect("reads"));
             }
             Act::Crash => *holder = bench.open().await.expect("opens"),
+            Act::Upgrade => bench.upgrade(holder).await,
         }
         bench.assert_exact(&holders[*who]);
     }
     let mut last = bench.open().await.expect("opens");
     bench.assert_exact(&last);
+    bench.assert_formats().await;
     flush(&bench.store, &bench.sink, &bench.journal, &mut last.view, Deadline::NONE).await.expect("flushes");
     assert_outputs_complete_and_in_order(&bench);
 }
@@ -224,7 +284,7 @@ fn assert_outputs_complete_and_in_order(bench: &Bench) {
     let arrived = bench.sink.arrived.lock().expect("lock");
     let first = |data: Bytes| arrived.iter().position(|other| *other == data).expect("every output arrives");
     let mut before = 0;
-    for number in bench.history.keys() {
+    for number in bench.history.keys().filter(|number| bench.upgraded != Some(**number)) {
         let places = [first(output(*number, 0).data), first(output(*number, 1).data)];
         assert!(places.iter().all(|place| *place >= before), "commit {number} overtook the one before");
         before = places[0].max(places[1]);
@@ -250,6 +310,81 @@ proptest! {
     fn so_it_is_while_parts_divide_and_unite(slots in 2..6_u32, acts in acts()) {
         run(play(slots, 90_000, &acts));
     }
+}
+
+#[test]
+fn an_upgrade_carries_what_is_not_acknowledged_and_says_so_once() {
+    run(async {
+        let mut bench = Bench::new(4);
+        bench.begin_in_format_1().await;
+        let mut function = bench.open().await.expect("opens");
+        bench.write(&mut function, vec![change(1, Some(1))]).await.expect("writes");
+        assert_eq!(function.view.format(), Format::V1, "a journal goes on as it was begun");
+        let mut tool = bench.open().await.expect("opens");
+        let state = tool.state.as_mut();
+        let done = upgrade(&bench.store, &bench.journal, &mut tool.view, state, Deadline::NONE).await;
+        assert_eq!(done.expect("upgrades"), Upgraded::Done { from: Format::V1, carried: 2 });
+        bench.history.insert(3, Vec::new());
+        bench.upgraded = Some(3);
+        let again = upgrade(&bench.store, &bench.journal, &mut tool.view, tool.state.as_mut(), Deadline::NONE).await;
+        assert_eq!(again.expect("answers"), Upgraded::Already);
+        assert!(bench.sink.arrived.lock().expect("lock").is_empty(), "a tool sends nothing");
+
+        // The function had not flushed either: what it goes on with is sent first.
+        let written = bench.write(&mut function, vec![change(1, Some(2))]).await.expect("answers");
+        assert_eq!(written, Committed::Conflict);
+        let mut other = bench.open().await.expect("opens");
+        bench.write(&mut other, vec![change(1, Some(3))]).await.expect("writes");
+        flush(&bench.store, &bench.sink, &bench.journal, &mut other.view, Deadline::NONE).await.expect("flushes");
+        assert_outputs_complete_and_in_order(&bench);
+        bench.assert_formats().await;
+    });
+}
+
+#[test]
+fn outputs_that_are_known_to_be_acknowledged_are_not_carried() {
+    run(async {
+        let mut bench = Bench::new(4);
+        bench.begin_in_format_1().await;
+        let mut tool = bench.open().await.expect("opens");
+        bench.write(&mut tool, vec![change(1, Some(1))]).await.expect("writes");
+        flush(&bench.store, &bench.sink, &bench.journal, &mut tool.view, Deadline::NONE).await.expect("flushes");
+        let state = tool.state.as_mut();
+        let done = upgrade(&bench.store, &bench.journal, &mut tool.view, state, Deadline::NONE).await;
+        assert_eq!(done.expect("upgrades"), Upgraded::Done { from: Format::V1, carried: 0 });
+    });
+}
+
+/// Code that does not know the format of a record can only be behind it: it reads, refuses, and its commit conflicts.
+#[test]
+fn a_record_of_a_later_format_is_refused_and_not_overwritten() {
+    run(async {
+        let mut bench = Bench::new(4);
+        let mut holder = bench.open().await.expect("opens");
+        for number in 0..6 {
+            bench.write(&mut holder, vec![change(1, Some(number))]).await.expect("writes");
+        }
+        let mut behind = bench.open().await.expect("opens");
+        bench.write(&mut holder, vec![change(1, Some(9))]).await.expect("writes");
+        // The newest record, as later code would have written it.
+        let (slot, number) = (bench.ring.slot(8), holder.view.number());
+        let mut later = bench.store.read_slot(&bench.journal, slot).await.expect("reads").expect("is there");
+        let mut body = later.body.to_vec();
+        body[3] = Format::NEWEST.version() + 1;
+        later.body = body.into();
+        let guard = Guard::Replaces { number, incarnation: later.incarnation };
+        bench.store.put_slot(&bench.journal, slot, &later, guard).await.expect("stored");
+
+        let written = bench.write(&mut behind, vec![change(2, Some(2))]).await.expect("answers");
+        assert_eq!(written, Committed::Conflict);
+        let refused = catch_up(&bench.store, &bench.journal, &mut behind.view, behind.state.as_mut()).await;
+        let text = refused.expect_err("refused").to_string();
+        assert!(text.contains("format version 3, this code reads versions 1 to 2"), "{text}");
+        let Err(refused) = bench.open().await else { panic!("the journal must be refused") };
+        assert!(refused.to_string().contains("or a later one"), "{refused}");
+        let found = bench.store.read_slot(&bench.journal, slot).await.expect("reads");
+        assert_eq!(found, Some(later), "nothing is overwritten");
+    });
 }
 
 #[test]

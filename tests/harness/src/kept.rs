@@ -110,6 +110,11 @@ impl Account {
         self.folder.join(TABLES)
     }
 
+    /// Whether it is what `serve` works on.
+    pub fn is_served(&self) -> bool {
+        self.folder.ends_with(Path::new(FOLDER).join(SERVE))
+    }
+
     /// A file of it.
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.join(name)

@@ -254,3 +254,48 @@ fn a_journal_that_cannot_be_read_fails_the_command_after_the_others_were_shown()
     assert!(outcome.stdout.contains("shardId-000000000001"), "{}", outcome.stdout);
     assert!(outcome.stderr.contains("slot 1 (record 1)") && outcome.stderr.contains("shardId-000000000000"));
 }
+
+#[test]
+fn an_upgrade_is_one_commit_a_journal_and_the_state_stays() {
+    let project = project();
+    let before = json_of(&project, &["departures", "--key", "JFK"]);
+    assert_eq!(
+        shown(&project, &["upgrade"]),
+        [
+            "departures  shardId-000000000000  format 1 -> 2 by commit 3, with 2 unsent",
+            "departures  shardId-000000000001  format 1 -> 2 by commit 2",
+            "routes  shardId-000000000000  format 1 -> 2 by commit 3",
+        ]
+    );
+    let again = shown(&project, &["upgrade", "departures"]);
+    assert_eq!(again, [0, 1].map(|shard| format!("departures  shardId-{shard:012}  format 2 already")));
+    let after = json_of(&project, &["departures", "--key", "JFK"]);
+    let windows = |shown: &Value| shown["keys"][0]["cells"].as_array().cloned().expect("windows");
+    assert_eq!(windows(&before).len(), 2);
+    assert_eq!(windows(&after), windows(&before));
+    let lines = shown(&project, &["departures", "--shard", "0", "--commit", "3"]);
+    assert!(lines.iter().any(|line| line == "2 outputs"), "{lines:?}");
+}
+
+#[test]
+fn a_sweep_tells_and_stamps_and_takes_no_short_age() {
+    let project = project();
+    project.strew(&journal("departures", 1), b"cells");
+    let line = |what: &str, items, bytes| format!("{what:<24} {items:>9} items {bytes:>15} bytes");
+    assert_eq!(
+        shown(&project, &["sweep", "departures"]),
+        [
+            line("in use", 0, 0),
+            line("too young to tell", 1, 5),
+            line("without an age", 0, 0),
+            line("to be deleted", 0, 0),
+        ]
+    );
+    assert_eq!(shown(&project, &["sweep", "routes"])[1], line("too young to tell", 0, 0));
+    let swept = shown(&project, &["sweep", "--delete", "--older-than", "2d"]);
+    assert_eq!(
+        swept[1..],
+        [("too young to tell", 1, 5), ("stamped, had no age", 0, 0), ("deleted", 0, 0)].map(|(w, i, b)| line(w, i, b))
+    );
+    assert_refused(&project.tidemill(&["state", "sweep", "--older-than", "1h"]), &["24h is the least"]);
+}

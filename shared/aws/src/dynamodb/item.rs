@@ -6,12 +6,19 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
 use tidemill_core::{EventTime, Position, SequenceNumber};
-use tidemill_journal::{Attempt, Incarnation, JournalId, Mark, PartId, SlotItem, StoreError};
+use tidemill_journal::{Attempt, Beside, Incarnation, JournalId, Mark, PartId, SlotItem, Stamp, StoreError};
 
 pub(super) type Attributes = HashMap<String, AttributeValue>;
 
 pub(super) const MARK: &str = "mark";
 pub(super) const ATTEMPT: &str = "attempt";
+/// When a chunk was written, in milliseconds.
+pub(super) const WRITTEN: &str = "written";
+/// When a sweep met a chunk first that does not say when it was written, in milliseconds.
+pub(super) const SEEN: &str = "seen";
+/// The size of a chunk's body.
+pub(super) const BYTES: &str = "bytes";
+const PART: &str = "/part:";
 
 pub(super) fn slot_key(slot: u32) -> String {
     format!("slot:{slot:010}")
@@ -19,7 +26,19 @@ pub(super) fn slot_key(slot: u32) -> String {
 
 /// The partition key of a part's chunks.
 pub(super) fn part_key(journal: &JournalId, id: &PartId) -> String {
-    format!("{journal}/part:{}", id.id)
+    part_key_of(journal, &id.id)
+}
+
+pub(super) fn part_key_of(journal: &JournalId, id: &str) -> String {
+    format!("{journal}{PART}{id}")
+}
+
+/// The journal whose partition key this is: `pipeline/stream ARN/shard`, of which only the ARN has slashes of its own.
+pub(super) fn journal_of(key: &str) -> Option<JournalId> {
+    let (pipeline, rest) = key.split_once('/')?;
+    let (stream, shard) = rest.rsplit_once('/')?;
+    let [pipeline, stream, shard] = [pipeline, stream, shard].map(str::to_owned);
+    Some(JournalId { pipeline, stream, shard })
 }
 
 pub(super) fn chunk_key(chunk: u32) -> String {
@@ -72,8 +91,15 @@ pub(super) fn attempt_item(pk: &str, attempt: &Attempt) -> Attributes {
     item
 }
 
-pub(super) fn chunk_item(pk: &str, sk: &str, body: &Bytes) -> Attributes {
-    attributes([("pk", text(pk)), ("sk", text(sk)), ("body", binary(body))])
+/// A chunk says when it was written, and its size, which a listing is to tell without the bodies.
+pub(super) fn chunk_item(pk: &str, sk: &str, body: &Bytes, written: EventTime) -> Attributes {
+    attributes([
+        ("pk", text(pk)),
+        ("sk", text(sk)),
+        ("body", binary(body)),
+        (WRITTEN, number(written.as_millis())),
+        (BYTES, number(body.len())),
+    ])
 }
 
 fn attributes<const N: usize>(named: [(&str, AttributeValue); N]) -> Attributes {
@@ -118,6 +144,24 @@ impl Stored {
 
     pub(super) fn chunk(mut self) -> Result<(u32, Bytes), StoreError> {
         Ok((self.ordinal("chunk:")?, self.body()?))
+    }
+
+    /// What a listing tells of a chunk, without its body.
+    pub(super) fn beside(self) -> Result<Beside, StoreError> {
+        let key = self.text("pk")?.rsplit_once(PART);
+        let key = key.and_then(|(journal, id)| Some((journal_of(journal)?, id.to_owned())));
+        let (journal, id) = key.ok_or_else(|| self.foreign("pk", "is not one of a part"))?;
+        let has = |name| self.attributes.contains_key(name);
+        let time = |name| self.number(name).map(EventTime::from_millis);
+        let stamp = if has(WRITTEN) {
+            Some(Stamp::Written(time(WRITTEN)?))
+        } else if has(SEEN) {
+            Some(Stamp::Seen(time(SEEN)?))
+        } else {
+            None
+        };
+        let bytes = if has(BYTES) { self.number(BYTES)? } else { 0 };
+        Ok(Beside { journal, id, chunk: self.ordinal("chunk:")?, bytes, stamp })
     }
 
     /// The number in the sort key.

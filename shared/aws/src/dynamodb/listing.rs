@@ -36,7 +36,7 @@ pub async fn list_journals(client: &Client, table: &str) -> Result<Vec<JournalId
             .await
             .map_err(|error| failed(table, Fault::of(&error)))?;
         for item in page.items.unwrap_or_default() {
-            journals.insert(journal_of(table, &item)?);
+            journals.insert(journal_with(table, &item)?);
         }
         page_start = page.last_evaluated_key;
         if page_start.is_none() {
@@ -45,7 +45,7 @@ pub async fn list_journals(client: &Client, table: &str) -> Result<Vec<JournalId
     }
 }
 
-fn failed(table: &str, Fault { kind, text }: Fault) -> StoreError {
+pub(super) fn failed(table: &str, Fault { kind, text }: Fault) -> StoreError {
     let what = format!("Scan of table `{table}`");
     let fix = match kind {
         Kind::Passing => return StoreError::Unavailable { what, why: text },
@@ -57,20 +57,13 @@ fn failed(table: &str, Fault { kind, text }: Fault) -> StoreError {
     StoreError::Refused { what, why: format!("{text}: {fix}") }
 }
 
-/// The journal whose slot this is, by its partition key `pipeline/stream ARN/shard`: only the ARN has slashes of its own.
-fn journal_of(table: &str, item: &Attributes) -> Result<JournalId, StoreError> {
+/// The journal whose first slot this is.
+fn journal_with(table: &str, item: &Attributes) -> Result<JournalId, StoreError> {
     let key = item.get("pk").and_then(|pk| AttributeValue::as_s(pk).ok()).map_or("", String::as_str);
-    let parts = key.split_once('/').and_then(|(pipeline, rest)| Some((pipeline, rest.rsplit_once('/')?)));
-    match parts {
-        Some((pipeline, (stream, shard))) => {
-            let [pipeline, stream, shard] = [pipeline, stream, shard].map(str::to_owned);
-            Ok(JournalId { pipeline, stream, shard })
-        }
-        None => Err(StoreError::Foreign {
-            what: format!("item `{key}` `{}` in table `{table}`", item::slot_key(FIRST_SLOT)),
-            why: "its key is not `pipeline/stream ARN/shard`".to_owned(),
-        }),
-    }
+    item::journal_of(key).ok_or_else(|| StoreError::Foreign {
+        what: format!("item `{key}` `{}` in table `{table}`", item::slot_key(FIRST_SLOT)),
+        why: "its key is not `pipeline/stream ARN/shard`".to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -134,10 +127,10 @@ mod tests {
     #[test]
     fn a_key_is_taken_apart_at_its_first_and_last_slash() {
         let named = journal("departures", 3);
-        let found = journal_of("t", &item::key(&named.to_string(), "slot:0000000001"));
+        let found = journal_with("t", &item::key(&named.to_string(), "slot:0000000001"));
         assert_eq!(found.ok(), Some(named));
         for odd in ["", "departures", "departures/shard"] {
-            assert!(journal_of("t", &item::key(odd, "slot:0000000001")).is_err(), "{odd}");
+            assert!(journal_with("t", &item::key(odd, "slot:0000000001")).is_err(), "{odd}");
         }
     }
 }

@@ -4,7 +4,7 @@
 //! pk                       sk               attributes
 //! <journal>                slot:0000000017  inc (S, 16 hex digits)  num (N)  body (B)
 //! <journal>                mark             inc (S)  num (N)  due (N, milliseconds, optional)
-//! <journal>/part:<id>      chunk:0000       body (B)
+//! <journal>/part:<id>      chunk:0000       body (B)  bytes (N)  written (N, milliseconds)  seen (N, the same, see sweep)
 //! ```
 //!
 //! `<journal>` is `<pipeline>/<stream ARN>/<shard>`. All reads are strongly consistent. Parts lie on partition keys of
@@ -15,6 +15,7 @@ mod item;
 mod listing;
 mod request;
 mod store;
+mod sweep;
 
 pub use listing::list_journals;
 pub use request::TABLE_VARIABLE;

@@ -22,6 +22,7 @@ pub(super) struct Call {
 pub(super) const GET: Call = Call { name: "GetItem", permissions: "dynamodb:GetItem" };
 pub(super) const QUERY: Call = Call { name: "Query", permissions: "dynamodb:Query" };
 pub(super) const PUT: Call = Call { name: "PutItem", permissions: "dynamodb:PutItem" };
+pub(super) const UPDATE: Call = Call { name: "UpdateItem", permissions: "dynamodb:UpdateItem" };
 pub(super) const DELETE: Call = Call { name: "DeleteItem", permissions: "dynamodb:DeleteItem" };
 pub(super) const TRANSACT: Call =
     Call { name: "TransactWriteItems", permissions: "dynamodb:PutItem and dynamodb:ConditionCheckItem" };

@@ -1,6 +1,7 @@
 //! [`Store`] on a DynamoDB table.
 
 use std::ops::RangeInclusive;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::http::HttpResponse;
@@ -10,6 +11,7 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{ConditionCheck, Put as TransactPut, ReturnConsumedCapacity, TransactWriteItem};
 use bytes::Bytes;
 use futures_util::future::try_join_all;
+use tidemill_core::EventTime;
 use tidemill_journal::{Attempt, Guard, Incarnation, JournalId, Mark, PartId, Put, SlotItem, Store, StoreError};
 
 use super::item::{self, Attributes, Stored};
@@ -30,8 +32,8 @@ const HOLDS: &str = "num = :num AND inc = :inc";
 /// Every request asks for the consumed capacity, so that what a run costs can be read off the answers.
 #[derive(Clone, Debug)]
 pub struct DynamoStore {
-    client: Client,
-    table: String,
+    pub(super) client: Client,
+    pub(super) table: String,
 }
 
 impl DynamoStore {
@@ -144,7 +146,7 @@ impl Store for DynamoStore {
 }
 
 impl DynamoStore {
-    const fn request<'a>(&'a self, call: request::Call, pk: &'a str, sk: &'a str) -> Request<'a> {
+    pub(super) const fn request<'a>(&'a self, call: request::Call, pk: &'a str, sk: &'a str) -> Request<'a> {
         Request { call, table: self.table.as_str(), pk, sk }
     }
 
@@ -204,7 +206,7 @@ impl DynamoStore {
 
     async fn put_chunk(&self, pk: &str, number: u32, body: &Bytes) -> Result<(), StoreError> {
         let sk = item::chunk_key(number);
-        self.put(pk, &sk, item::chunk_item(pk, &sk, body)).await
+        self.put(pk, &sk, item::chunk_item(pk, &sk, body, now())).await
     }
 
     async fn delete_chunk(&self, pk: &str, number: u32) -> Result<(), StoreError> {
@@ -283,6 +285,11 @@ impl DynamoStore {
             Err(error) => cancelled(&request, &error),
         }
     }
+}
+
+fn now() -> EventTime {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    EventTime::from_millis(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// What a failed transaction means. It wrote nothing if it was cancelled; a condition that failed decides the race, even

@@ -23,11 +23,6 @@ impl Cells {
         self.0.values().map(BTreeMap::len).sum()
     }
 
-    /// About how many bytes they take when stored.
-    pub(super) fn bytes(&self) -> usize {
-        self.changes().map(|change| change.bytes()).sum()
-    }
-
     fn changes(&self) -> impl Iterator<Item = Change> {
         self.iter().flat_map(|(key, cells)| {
             cells.iter().map(move |(slot, value)| Change {
@@ -59,6 +54,10 @@ impl State for Cells {
 
     fn image(&self, range: &PartRange) -> Result<Vec<Change>, Reject> {
         Ok(self.changes().filter(|change| range.contains(&change.key)).collect())
+    }
+
+    fn bytes(&self) -> usize {
+        self.changes().map(|change| change.bytes()).sum()
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 use tidemill_core::{EventTime, Span};
-use tidemill_journal::{JournalId, Store, View, load};
+use tidemill_journal::{JournalId, State, Store, View, load};
 
 use crate::error::Error;
 
@@ -139,7 +139,6 @@ fn accumulator(mut cell: Json) -> Json {
 mod tests {
     use serde_json::json;
     use tidemill_core::Change;
-    use tidemill_journal::State;
 
     use super::*;
 

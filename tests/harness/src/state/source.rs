@@ -50,38 +50,66 @@ pub struct Opened {
     client: aws_sdk_dynamodb::Client,
     /// What to try if it does not answer, or has not got the table.
     advice: String,
-    _copy: Option<DynamoDb>,
+    _tables: Option<DynamoDb>,
 }
 
 impl Opened {
-    /// Opens what is asked for. Nothing is sent to an endpoint yet.
+    /// Opens what is asked for, to look at it. Nothing is sent to an endpoint yet.
     pub async fn open(options: &Options) -> Result<Self, Error> {
+        match &options.source {
+            Source::Endpoint(_) | Source::Aws => Self::reach(options).await,
+            Source::Newest | Source::Run(_) | Source::Served => {
+                let account = kept(options)?;
+                let copy = DynamoDb::copy_of(&account.tables()).await?;
+                Self::kept(&account, options, copy)
+            }
+        }
+    }
+
+    /// Opens what is asked for, to change it: a kept run in its file.
+    pub async fn open_to_change(options: &Options) -> Result<Self, Error> {
+        match &options.source {
+            Source::Endpoint(_) | Source::Aws => Self::reach(options).await,
+            Source::Newest | Source::Run(_) | Source::Served => {
+                let account = kept(options)?;
+                if account.is_served() {
+                    return Err(Error::Option(String::from(
+                        "what `serve` works on is changed through it: start `cargo tidemill serve`, and give \
+                         --endpoint-url http://127.0.0.1:4600",
+                    )));
+                }
+                let tables = DynamoDb::open(&account.tables()).await?;
+                Self::kept(&account, options, tables)
+            }
+        }
+    }
+
+    /// What is not kept here.
+    async fn reach(options: &Options) -> Result<Self, Error> {
         match &options.source {
             Source::Endpoint(url) => {
                 let advice = format!("is {url} up? `cargo tidemill serve` brings the template's tables up");
                 let table = table(options, || of_template(options))?;
                 Ok(Self::at(client::at(url).await?, table, url.clone(), advice, None))
             }
-            Source::Aws => {
+            _ => {
                 let table = table(options, || Ok(Vec::new()))?;
                 let advice = "account, region and credentials are the environment's (AWS_PROFILE, AWS_REGION, …)";
                 Ok(Self::at(client::aws().await, table, String::from("AWS"), advice.to_owned(), None))
             }
-            Source::Newest | Source::Run(_) | Source::Served => Self::copy(&kept(options)?, options).await,
         }
     }
 
-    /// A copy of what is kept.
-    async fn copy(account: &Account, options: &Options) -> Result<Self, Error> {
+    /// What is kept, through its tables.
+    fn kept(account: &Account, options: &Options, tables: DynamoDb) -> Result<Self, Error> {
         let label = account.label()?;
         let table = match &options.table {
             Some(table) => table.clone(),
             None => only(label.journal_tables)?,
         };
-        let copy = DynamoDb::copy_of(&account.tables()).await?;
         let from = format!("{} ({})", shown(&account.folder).display(), label.made_by);
         let advice = format!("it is read from {from}");
-        Ok(Self::at(client::local(copy.address()), table, from, advice, Some(copy)))
+        Ok(Self::at(client::local(tables.address()), table, from, advice, Some(tables)))
     }
 
     fn at(
@@ -89,10 +117,10 @@ impl Opened {
         table: String,
         from: String,
         advice: String,
-        copy: Option<DynamoDb>,
+        tables: Option<DynamoDb>,
     ) -> Self {
         let store = DynamoStore::new(client.clone(), table.clone());
-        Self { from, table, store, client, advice, _copy: copy }
+        Self { from, table, store, client, advice, _tables: tables }
     }
 
     /// The journals in the table. Reads all of it.

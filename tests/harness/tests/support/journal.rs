@@ -7,7 +7,7 @@ use tidemill_harness::findings::Findings;
 use tidemill_harness::kept::{Kept, Label};
 use tidemill_harness::state::client;
 use tidemill_harness::template::Template;
-use tidemill_journal::{Guard, JournalId, Record, SlotItem, Store};
+use tidemill_journal::{Guard, JournalId, PartId, Record, SlotItem, Store};
 
 use crate::support::Project;
 
@@ -80,6 +80,19 @@ impl Project {
         kept.install(&new, "test").expect("installed");
     }
 
+    /// Stores a part that no record of the kept run names.
+    pub(crate) fn strew(&self, journal: &JournalId, body: &'static [u8]) {
+        let file = Kept::beside(self.folder()).run("test").tables();
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(async {
+            let tables = DynamoDb::open(&file).await.expect("tables");
+            let store = DynamoStore::new(client::local(tables.address()), "Journal");
+            let bytes = u32::try_from(body.len()).expect("small");
+            let id = PartId { id: String::from("orphan"), chunks: 1, bytes, plain: bytes };
+            store.write_part(journal, &id, &[body.into()]).await.expect("stored");
+        });
+    }
+
     async fn tables(&self) -> DynamoDb {
         let tables = DynamoDb::start().await.expect("tables");
         let path = self.folder().join("template.yaml");
@@ -93,7 +106,7 @@ impl Project {
 
 async fn write(store: &DynamoStore, journal: &JournalId, records: &[Value]) {
     for record in records {
-        let record: Record = serde_json::from_value(record.clone()).expect("a record");
+        let mut record: Record = serde_json::from_value(record.clone()).expect("a record");
         let body = record.encode().expect("encodes");
         let item = SlotItem { incarnation: record.incarnation, number: record.number, body };
         let slot = record.ring.slot(record.number);

@@ -2,13 +2,15 @@
 
 mod columns;
 mod json;
+mod sweep;
 mod text;
+mod upgrade;
 
 use std::io::{self, BufWriter, Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde::Serialize;
 use tidemill_journal::{JournalId, Kind};
 
@@ -27,16 +29,21 @@ Examples:
   cargo tidemill state departures --key JFK     one key's open windows
   cargo tidemill state departures --commit 7    what commit 7 changed and sent
   cargo tidemill state --endpoint-url http://127.0.0.1:4600
+  cargo tidemill state upgrade --aws --table T  move journals on to the newest format
+  cargo tidemill state sweep --aws --table T    what of failed commits lies about
   cargo tidemill state --aws --table STACK-Journal-1ABC departures --key JFK
 
 A tuple is written as JSON, '[\"JFK\",\"LAX\"]', or as results name it, JFK/LAX.
-Nothing is ever written. Listing journals reads the whole table (on AWS: one read
+Only `upgrade` and `sweep --delete` write anything. Listing journals reads the whole table (on AWS: one read
 unit per 4 KB); a shard is read from its journal's oldest needed record on.";
 
 /// Options of `state`.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub(super) struct StateArguments {
+    #[command(subcommand)]
+    action: Option<Action>,
+
     /// The pipeline; all of them if left out
     pipeline: Option<String>,
 
@@ -52,6 +59,25 @@ pub(super) struct StateArguments {
     #[arg(long, value_name = "N", requires = "pipeline")]
     commit: Option<u64>,
 
+    #[command(flatten)]
+    place: Place,
+
+    /// Print one JSON object, with everything in full
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Move journals on to the newest format
+    Upgrade(upgrade::UpgradeArguments),
+    /// Delete images and spills of commits that failed
+    Sweep(sweep::SweepArguments),
+}
+
+/// Which account.
+#[derive(Debug, Args)]
+struct Place {
     /// Look at the kept run of this scenario [default: what was kept last]
     #[arg(long, value_name = "SCENARIO", group = "source", help_heading = "Where to look")]
     run: Option<String>,
@@ -71,20 +97,20 @@ pub(super) struct StateArguments {
     /// The table [default: what TIDEMILL_JOURNAL_TABLE, the kept run or the template says]
     #[arg(long, value_name = "NAME", help_heading = "Where to look")]
     table: Option<String>,
-
-    /// Print one JSON object, with everything in full
-    #[arg(long)]
-    json: bool,
 }
 
 /// Shows what is asked for.
 pub(super) async fn run(arguments: StateArguments, template: Option<PathBuf>) -> Result<ExitCode, Error> {
-    let opened = Opened::open(&arguments.options(template)).await?;
-    let journals = arguments.chosen(opened.journals().await?)?;
+    match arguments.action {
+        Some(Action::Upgrade(upgrade)) => return upgrade::run(&upgrade, template).await,
+        Some(Action::Sweep(sweep)) => return sweep::run(&sweep, template).await,
+        None => {}
+    }
+    let opened = Opened::open(&arguments.place.options(template)).await?;
+    let journals = chosen(opened.journals().await?, arguments.pipeline.as_deref(), arguments.shard.as_deref())?;
     let style = Style::of_stdout();
     if !arguments.json {
-        let from = format!("table {} in {}", opened.table, opened.from);
-        eprintln!("{}", Style::of_stderr().dim(&super::table::cut(&from)));
+        tell_where(&opened);
     }
     if let Some(number) = arguments.commit {
         let commit = Commit::read(&opened.store, single(&journals)?, number).await?;
@@ -110,17 +136,6 @@ pub(super) async fn run(arguments: StateArguments, template: Option<PathBuf>) ->
 }
 
 impl StateArguments {
-    fn options(&self, template: Option<PathBuf>) -> Options {
-        let source = match (&self.run, &self.endpoint_url) {
-            (Some(scenario), _) => Source::Run(scenario.clone()),
-            (_, Some(url)) => Source::Endpoint(url.clone()),
-            _ if self.served => Source::Served,
-            _ if self.aws => Source::Aws,
-            _ => Source::Newest,
-        };
-        Options { template, source, table: self.table.clone() }
-    }
-
     /// Prints one or the other, as asked for.
     fn print(&self, json: &impl Serialize, text: impl FnOnce() -> String) -> Result<ExitCode, Error> {
         let mut out = BufWriter::new(stdout().lock());
@@ -133,28 +148,44 @@ impl StateArguments {
         written.map_err(|source| Error::writing(Path::new("standard output"), source))?;
         Ok(ExitCode::SUCCESS)
     }
+}
 
-    /// The journals of the pipeline and shard asked for; an error says what there is.
-    fn chosen(&self, journals: Vec<JournalId>) -> Result<Vec<JournalId>, Error> {
-        let mut chosen = journals;
-        if let Some(pipeline) = &self.pipeline {
-            let there = names(&chosen, |journal| &journal.pipeline);
-            chosen.retain(|journal| journal.pipeline == *pipeline);
-            if chosen.is_empty() {
-                return Err(Error::NotFound(format!(
-                    "no journal of pipeline `{pipeline}`; there are those of {there}"
-                )));
-            }
-        }
-        if let Some(shard) = &self.shard {
-            let there = names(&chosen, |journal| &journal.shard);
-            chosen.retain(|journal| is_shard(&journal.shard, shard));
-            if chosen.is_empty() {
-                return Err(Error::NotFound(format!("no journal of shard `{shard}`; there are those of {there}")));
-            }
-        }
-        Ok(chosen)
+impl Place {
+    fn options(&self, template: Option<PathBuf>) -> Options {
+        let source = match (&self.run, &self.endpoint_url) {
+            (Some(scenario), _) => Source::Run(scenario.clone()),
+            (_, Some(url)) => Source::Endpoint(url.clone()),
+            _ if self.served => Source::Served,
+            _ if self.aws => Source::Aws,
+            _ => Source::Newest,
+        };
+        Options { template, source, table: self.table.clone() }
     }
+}
+
+fn tell_where(opened: &Opened) {
+    let from = format!("table {} in {}", opened.table, opened.from);
+    eprintln!("{}", Style::of_stderr().dim(&super::table::cut(&from)));
+}
+
+/// The journals of the pipeline and shard asked for; an error says what there is.
+fn chosen(journals: Vec<JournalId>, pipeline: Option<&str>, shard: Option<&str>) -> Result<Vec<JournalId>, Error> {
+    let mut chosen = journals;
+    if let Some(pipeline) = pipeline {
+        let there = names(&chosen, |journal| &journal.pipeline);
+        chosen.retain(|journal| journal.pipeline == *pipeline);
+        if chosen.is_empty() {
+            return Err(Error::NotFound(format!("no journal of pipeline `{pipeline}`; there are those of {there}")));
+        }
+    }
+    if let Some(shard) = shard {
+        let there = names(&chosen, |journal| &journal.shard);
+        chosen.retain(|journal| is_shard(&journal.shard, shard));
+        if chosen.is_empty() {
+            return Err(Error::NotFound(format!("no journal of shard `{shard}`; there are those of {there}")));
+        }
+    }
+    Ok(chosen)
 }
 
 fn names(journals: &[JournalId], of: fn(&JournalId) -> &String) -> String {

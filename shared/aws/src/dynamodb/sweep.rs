@@ -1,0 +1,143 @@
+//! What sweeping asks of a table.
+
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
+use tidemill_core::EventTime;
+use tidemill_journal::{Beside, Stamp, StoreError, Sweepable};
+
+use super::item::{self, Attributes, Stored};
+use super::{DynamoStore, listing, request};
+use crate::fault::Fault;
+
+const CONDITION_FAILED: &str = "ConditionalCheckFailedException";
+
+/// A Scan of the **whole table** lists the chunks; it is paid for all of it, but gives no bodies back.
+impl Sweepable for DynamoStore {
+    async fn list_beside(&self) -> Result<Vec<Beside>, StoreError> {
+        let mut found = Vec::new();
+        let mut page_start: Option<Attributes> = None;
+        loop {
+            let page = self
+                .client
+                .scan()
+                .table_name(&self.table)
+                .filter_expression("begins_with(sk, :chunk)")
+                .expression_attribute_values(":chunk", item::text("chunk:"))
+                .projection_expression("pk, sk, #written, #seen, #bytes")
+                .expression_attribute_names("#written", item::WRITTEN)
+                .expression_attribute_names("#seen", item::SEEN)
+                .expression_attribute_names("#bytes", item::BYTES)
+                .consistent_read(true)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .set_exclusive_start_key(page_start)
+                .send()
+                .await
+                .map_err(|error| listing::failed(&self.table, Fault::of(&error)))?;
+            for item in page.items.unwrap_or_default() {
+                found.push(Stored::new(&self.table, item).beside()?);
+            }
+            page_start = page.last_evaluated_key;
+            if page_start.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    async fn stamp(&self, item: &Beside, seen: EventTime) -> Result<(), StoreError> {
+        let (pk, sk) = key(item);
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(item::key(&pk, &sk)))
+            .update_expression("SET #seen = :seen")
+            .condition_expression(
+                "attribute_exists(pk) AND attribute_not_exists(#written) AND attribute_not_exists(#seen)",
+            )
+            .expression_attribute_names("#written", item::WRITTEN)
+            .expression_attribute_names("#seen", item::SEEN)
+            .expression_attribute_values(":seen", time(seen))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        match sent {
+            Err(error) if error.code() != Some(CONDITION_FAILED) => {
+                Err(self.request(request::UPDATE, &pk, &sk).failed(&error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn delete_beside(&self, item: &Beside) -> Result<bool, StoreError> {
+        let (name, stamped) = match item.stamp {
+            Some(Stamp::Written(written)) => (item::WRITTEN, written),
+            Some(Stamp::Seen(seen)) => (item::SEEN, seen),
+            None => return Ok(false),
+        };
+        let (pk, sk) = key(item);
+        let sent = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(item::key(&pk, &sk)))
+            // A write takes `seen` away, and brings another `written`.
+            .condition_expression("#stamp = :stamp")
+            .expression_attribute_names("#stamp", name)
+            .expression_attribute_values(":stamp", time(stamped))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == Some(CONDITION_FAILED) => Ok(false),
+            Err(error) => Err(self.request(request::DELETE, &pk, &sk).failed(&error)),
+        }
+    }
+}
+
+fn key(item: &Beside) -> (String, String) {
+    (item::part_key_of(&item.journal, &item.id), item::chunk_key(item.chunk))
+}
+
+fn time(time: EventTime) -> AttributeValue {
+    item::number(time.as_millis())
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use tidemill_journal::{JournalId, PartId, Store, laws};
+
+    use super::*;
+    use crate::testing::dynamodb;
+
+    #[tokio::test]
+    async fn it_keeps_the_laws_of_sweeping() {
+        laws::check_sweepable(&DynamoStore::new(dynamodb("journal").await, "journal")).await;
+    }
+
+    #[tokio::test]
+    async fn a_chunk_of_earlier_code_is_stamped_until_it_is_written_again() {
+        let client = dynamodb("journal").await;
+        let store = DynamoStore::new(client.clone(), "journal");
+        let stream = "arn:aws:kinesis:us-east-1:000000000000:stream/flights".to_owned();
+        let journal = JournalId { pipeline: "departures".to_owned(), stream, shard: "shardId-0".to_owned() };
+        let id = PartId { id: "part".to_owned(), chunks: 1, bytes: 4, plain: 4 };
+        let listed = async || store.list_beside().await.expect("listed").pop().expect("one");
+        let (pk, sk) = (item::part_key(&journal, &id), item::chunk_key(0));
+        let put = client.put_item().table_name("journal").set_item(Some(item::key(&pk, &sk)));
+        put.send().await.expect("stored");
+
+        let bare = listed().await;
+        assert_eq!(bare, Beside { journal: journal.clone(), id: "part".to_owned(), chunk: 0, bytes: 0, stamp: None });
+        assert!(!store.delete_beside(&bare).await.expect("answered"), "what has no stamp stays");
+        for millis in [7, 8] {
+            store.stamp(&bare, EventTime::from_millis(millis)).await.expect("answered");
+        }
+        let seen = listed().await;
+        assert_eq!(seen.stamp, Some(Stamp::Seen(EventTime::from_millis(7))), "the first sweep counts");
+        store.write_part(&journal, &id, &[Bytes::from_static(b"cell")]).await.expect("stored");
+        assert!(!store.delete_beside(&seen).await.expect("answered"), "it was written again");
+        assert!(matches!(listed().await.stamp, Some(Stamp::Written(_))));
+    }
+}
