@@ -40,6 +40,49 @@ impl PartRange {
     }
 }
 
+/// An inclusive range of [`partition_hash`] values: what a shard owns. Stored as two hexadecimal numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HashRange {
+    /// First hash inside.
+    #[serde(with = "hexadecimal")]
+    pub first: u128,
+    /// Last hash inside.
+    #[serde(with = "hexadecimal")]
+    pub last: u128,
+}
+
+impl HashRange {
+    /// All partition keys.
+    pub const ALL: Self = Self { first: 0, last: u128::MAX };
+
+    /// Whether a hash lies inside.
+    pub fn contains(&self, hash: u128) -> bool {
+        (self.first..=self.last).contains(&hash)
+    }
+
+    /// What lies in both; `None` if nothing does.
+    pub fn intersection(&self, other: &Self) -> Option<Self> {
+        let both = Self { first: self.first.max(other.first), last: self.last.min(other.last) };
+        (both.first <= both.last).then_some(both)
+    }
+}
+
+/// Numbers of 128 bits as text: not every reader of stored bytes has such numbers.
+mod hexadecimal {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(number: &u128, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&format!("{number:x}"))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u128, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        u128::from_str_radix(&text, 16).map_err(D::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -35,7 +35,7 @@ mod transform;
 pub mod window;
 
 pub use format::{Events, Format, Mapped};
-pub use hash::{PartRange, part_hash, partition_hash};
+pub use hash::{HashRange, PartRange, part_hash, partition_hash};
 pub use key::{IntoKey, Key, KeyBytes, PartitionKey};
 pub use output::{Cause, Delivery, Emission, LateRecord, Origin, Output, PaneId, Quarantined, Timing};
 pub use progress::{Floor, OutOfOrder, Progress, Watermark};

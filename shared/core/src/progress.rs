@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::EventTime;
+use crate::{EventTime, HashRange, partition_hash};
 
 /// W: nothing with event time < W is expected any more.
 ///
@@ -43,6 +43,7 @@ impl Watermark {
 pub struct OutOfOrder {
     bound: Duration,
     max_ahead: Duration,
+    idle_after: Option<Duration>,
 }
 
 impl OutOfOrder {
@@ -50,13 +51,28 @@ impl OutOfOrder {
     ///
     /// `max_ahead` is 24 hours unless set.
     pub const fn at_most(bound: Duration) -> Self {
-        Self { bound, max_ahead: Duration::from_hours(24) }
+        Self { bound, max_ahead: Duration::from_hours(24), idle_after: None }
     }
 
     /// A record whose event time is more than `max_ahead` past its arrival is quarantined: one bad clock must not
     /// close every window. The arrival time is part of the record, so the decision is the same on every retry.
     pub const fn max_ahead(self, max_ahead: Duration) -> Self {
         Self { max_ahead, ..self }
+    }
+
+    /// A shard that has had no record for so long is quiet: from then on scheduled ticks let its event time go on at the
+    /// pace of the clock, so that its windows close. Without it they wait for the next record.
+    ///
+    /// A record that comes to a quiet shard may be late where it would not have been in a busy one: choose an idleness
+    /// that is longer than pauses of the stream.
+    #[must_use]
+    pub const fn idle_after(self, idle_after: Duration) -> Self {
+        Self { idle_after: Some(idle_after), ..self }
+    }
+
+    /// After how long without a record a shard is quiet, if ever.
+    pub const fn idle(self) -> Option<Duration> {
+        self.idle_after
     }
 
     /// The out-of-orderness bound B.
@@ -70,15 +86,14 @@ impl OutOfOrder {
     }
 }
 
-/// A watermark inherited for part of the key space: a record whose key hashes into the range is judged under the
-/// higher of the shard's watermark and this one. Written when shards merge.
+/// A watermark inherited for part of the key space: a record whose partition key hashes into the range is judged under
+/// the higher of the shard's watermark and this one. Written when shards merge.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Floor {
-    /// First hash of the range (MD5 of the partition key, as Kinesis has it), in lower-case hexadecimal.
-    pub first: String,
-    /// Last hash of the range, inclusive.
-    pub last: String,
+    /// Where it holds.
+    #[serde(flatten)]
+    pub range: HashRange,
     /// The watermark that holds there.
     pub watermark: Watermark,
 }
@@ -118,6 +133,56 @@ impl Progress {
         Self { watermark: Watermark::START, highest: None, arrival: None, floors: Vec::new(), inputs: BTreeMap::new() }
     }
 
+    /// Where a shard begins whose parents ended so, each with the range that it owned.
+    ///
+    /// The watermark is the lowest of theirs, and so is the highest event time: with the highest of all, the first record
+    /// would make the watermark jump. Where a parent had come further, a floor remembers it.
+    pub fn inherited(parents: &[(HashRange, Self)], own: HashRange) -> Self {
+        let Some((_, slowest)) = parents.iter().min_by_key(|(_, progress)| progress.watermark) else {
+            return Self::start();
+        };
+        let mut floors = Vec::new();
+        for (range, progress) in parents {
+            let ended = Floor { range: *range, watermark: progress.watermark };
+            for Floor { range, watermark } in progress.floors.iter().chain([&ended]) {
+                let range = range.intersection(&own).filter(|_| *watermark > slowest.watermark);
+                floors.extend(range.map(|range| Floor { range, watermark: *watermark }));
+            }
+        }
+        Self { floors, ..slowest.clone() }
+    }
+
+    /// The watermark under which a record with this partition key is judged.
+    pub(crate) fn watermark_for(&self, partition_key: &str) -> Watermark {
+        if self.floors.is_empty() {
+            return self.watermark;
+        }
+        let hash = partition_hash(partition_key);
+        let there = self.floors.iter().filter(|floor| floor.range.contains(hash)).map(|floor| floor.watermark);
+        there.fold(self.watermark, Watermark::max)
+    }
+
+    /// Moves the watermark on, never back. Floors that it reaches have done their work.
+    pub fn advance_to(&mut self, watermark: Watermark) {
+        self.watermark = self.watermark.max(watermark);
+        let reached = self.watermark;
+        self.floors.retain(|floor| floor.watermark > reached);
+    }
+
+    /// How far a quiet shard has come at `now`, the time of a tick: event time goes on from the last record at the pace
+    /// of the clock, with the bound and the idleness (milliseconds) held back. `None` if it is not quiet, or has had no
+    /// record.
+    pub fn quiet_watermark(&self, now: EventTime, bound: i64, idle: i64) -> Option<Watermark> {
+        let (highest, arrival) = (self.highest?, self.arrival?);
+        let silence = now.as_millis().saturating_sub(arrival.as_millis());
+        if silence < idle {
+            return None;
+        }
+        let run_on = highest.plus(silence).min(now);
+        let watermark = Watermark::at(run_on.plus(-bound).plus(-idle));
+        (watermark > self.watermark).then_some(watermark)
+    }
+
     /// Takes in an event time: the watermark rises to (highest − bound) unless it is there already. With several inputs
     /// it is the lowest of theirs, and there is none before each of them had a record.
     pub(crate) fn raise(&mut self, time: EventTime, input: Option<usize>, clock: &Clock) {
@@ -132,7 +197,7 @@ impl Progress {
             inputs => inputs.iter().map(|input| self.inputs.get(input).copied()).min().flatten(),
         };
         if let Some(highest) = highest {
-            self.watermark = self.watermark.max(Watermark::at(highest.plus(-clock.bound)));
+            self.advance_to(Watermark::at(highest.plus(-clock.bound)));
         }
     }
 }
@@ -170,5 +235,49 @@ mod tests {
         assert!(Watermark::at(end).has_reached(end));
         assert!(!Watermark::START.has_reached(EventTime::FIRST));
         assert!(Watermark::END.has_reached(EventTime::LAST));
+    }
+
+    fn at(millis: i64) -> Progress {
+        let time = EventTime::from_millis(millis);
+        let (watermark, highest, arrival) = (Watermark::at(time), Some(time.plus(10)), Some(time.plus(20)));
+        Progress { watermark, highest, arrival, ..Progress::start() }
+    }
+
+    #[test]
+    fn a_merged_shard_goes_on_with_the_slowest_and_remembers_who_was_ahead() {
+        let [low, high] = [HashRange { first: 0, last: 99 }, HashRange { first: 100, last: u128::MAX }];
+        let merged = Progress::inherited(&[(low, at(50)), (high, at(30))], HashRange::ALL);
+        assert_eq!((merged.watermark, merged.highest), (at(30).watermark, at(30).highest));
+        assert_eq!(merged.floors, [Floor { range: low, watermark: at(50).watermark }]);
+
+        let half = HashRange { first: 50, last: 150 };
+        let split = Progress::inherited(&[(HashRange::ALL, merged.clone())], half);
+        assert_eq!(split.floors, [Floor { range: HashRange { first: 50, last: 99 }, watermark: at(50).watermark }]);
+        let mut reached = split;
+        reached.advance_to(at(50).watermark);
+        assert_eq!(reached.floors, []);
+        assert_eq!(Progress::inherited(&[], half), Progress::start());
+    }
+
+    #[test]
+    fn a_record_is_judged_under_the_floor_of_its_partition_key() {
+        let hash = partition_hash("JFK");
+        let range = HashRange { first: hash, last: hash };
+        let progress = Progress { floors: vec![Floor { range, watermark: at(50).watermark }], ..at(30) };
+        assert_eq!(progress.watermark_for("JFK"), at(50).watermark);
+        assert_eq!(progress.watermark_for("LGA"), at(30).watermark);
+    }
+
+    #[test]
+    fn a_quiet_shard_goes_on_at_the_pace_of_the_clock() {
+        let progress = at(1_000);
+        let quiet = |now| progress.quiet_watermark(EventTime::from_millis(now), 10, 100).map(|w| w.time().as_millis());
+        assert_eq!(quiet(1_119), None, "99 ms of silence");
+        assert_eq!(quiet(1_120), None, "1,110 - 10 - 100 is no further than it is");
+        assert_eq!(quiet(1_150), Some(1_030));
+        assert_eq!(Progress::start().quiet_watermark(EventTime::from_millis(9), 0, 0), None);
+        let ahead = Progress { highest: Some(EventTime::from_millis(5_000)), ..progress.clone() };
+        let now = ahead.quiet_watermark(EventTime::from_millis(1_500), 10, 100).map(|w| w.time().as_millis());
+        assert_eq!(now, Some(1_390), "never ahead of the tick itself");
     }
 }

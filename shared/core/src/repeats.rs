@@ -6,6 +6,7 @@
 //! through, the floor: what lies below is a repeat, and what was taken from there on is remembered one by one.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
@@ -82,6 +83,12 @@ fn take_of_commit<C>(state: &mut KeyState<'_, '_, C>, number: u64, index: u32) -
 }
 
 impl Commits {
+    /// The outputs of both, of one commit.
+    fn union(&self, other: &Self) -> Self {
+        let all = other.taken.iter().flat_map(|(first, last)| *first..=*last);
+        all.fold(self.clone(), |commits, index| commits.with(index).unwrap_or(commits))
+    }
+
     /// With one more output; `None` if it was taken.
     fn with(&self, index: u32) -> Option<Self> {
         let at = self.taken.partition_point(|(first, _)| *first <= index);
@@ -120,6 +127,44 @@ fn take_of_record<C>(state: &mut KeyState<'_, '_, C>, position: &Position, index
     }
     state.put_cell(output, Cell::Output);
     true
+}
+
+/// Takes in what a parent shard took of a producer. Each parent saw the outputs of its own part of the keys: of commits
+/// the later one counts, since all of the earlier was sent before it and so lies in parents that are through; of floors
+/// the higher one, for the same reason.
+pub(crate) fn inherit<C>(state: &mut KeyState<'_, '_, C>, slot: Slot, cell: Cell<C>) {
+    match (&slot, cell, state.cell(&slot)) {
+        (Slot::Commits, Cell::Commits(theirs), Some(Cell::Commits(ours))) => {
+            let commits = match theirs.number.cmp(&ours.number) {
+                Ordering::Less => ours.clone(),
+                Ordering::Equal => ours.union(&theirs),
+                Ordering::Greater => theirs,
+            };
+            state.put_cell(slot, Cell::Commits(commits));
+        }
+        (Slot::Floor, Cell::Floor(theirs), known) => {
+            let ours = match known {
+                Some(Cell::Floor(ours)) => Some(ours.clone()),
+                _ => None,
+            };
+            if ours.is_none_or(|ours| ours < theirs) {
+                forget_below(state, &theirs);
+                state.put_cell(slot, Cell::Floor(theirs));
+            }
+        }
+        (Slot::Output(position, _), cell, _) => {
+            let is_below = matches!(state.cell(&Slot::Floor), Some(Cell::Floor(floor)) if position < floor);
+            if !is_below {
+                state.put_cell(slot, cell);
+            }
+        }
+        (_, cell, _) => state.put_cell(slot, cell),
+    }
+}
+
+fn forget_below<C>(state: &mut KeyState<'_, '_, C>, floor: &Position) {
+    let below = state.slots(Slot::Output(Position::first(), 0), Slot::Output(floor.clone(), 0));
+    below.into_iter().for_each(|slot| state.remove(slot));
 }
 
 #[cfg(test)]
@@ -185,5 +230,30 @@ mod tests {
         cells.install();
         assert_eq!(cells.iter().filter(|(_, slot, ..)| matches!(slot, Slot::Output(..))).count(), 2);
         assert!(!take(&mut cells, SentPlace::Record { position: at(3), index: 0, floor: at(4) }));
+    }
+
+    #[test]
+    fn a_merged_shard_knows_what_either_parent_took() {
+        let commits = |number, taken: &[(u32, u32)]| Commits { number, taken: taken.to_vec() };
+        let mut cells = Cells::<()>::new();
+        let mut inherit_all = |slot: &Slot, cell: Cell<()>| {
+            let mut edit = Edit::new(&cells);
+            inherit(&mut edit.key(KeyBytes::encoded("p").expect("a key")), slot.clone(), cell);
+            let staged = edit.into();
+            cells.take_over(staged, |_, _| None);
+        };
+        for known in [commits(6, &[(0, 9)]), commits(7, &[(0, 1), (4, 4)]), commits(7, &[(2, 2)]), commits(5, &[(0, 0)])] {
+            inherit_all(&Slot::Commits, Cell::Commits(known));
+        }
+        inherit_all(&Slot::Floor, Cell::Floor(at(3)));
+        for number in [2, 3, 5] {
+            inherit_all(&Slot::Output(at(number), 0), Cell::Output);
+        }
+        inherit_all(&Slot::Floor, Cell::Floor(at(4)));
+        assert!(!take(&mut cells, SentPlace::Commit { number: 7, index: 2 }));
+        assert!(take(&mut cells, SentPlace::Commit { number: 7, index: 3 }));
+        assert!(!take(&mut cells, SentPlace::Record { position: at(3), index: 0, floor: at(1) }), "below the floor");
+        assert!(!take(&mut cells, SentPlace::Record { position: at(5), index: 0, floor: at(1) }), "taken");
+        assert!(take(&mut cells, SentPlace::Record { position: at(4), index: 0, floor: at(1) }));
     }
 }

@@ -9,8 +9,8 @@ use crate::reject::guard;
 use crate::state::{Cell, Cells, Due, Edit, Slot};
 use crate::step::{Caps, Fingerprint, OpenCell, Processor, Shard, Step};
 use crate::{
-    Change, Corrupt, EventTime, Events, Key, KeyBytes, LateRecord, Origin, OutOfOrder, Output, PartRange, Position,
-    Progress, Quarantined, Reason, Record, Reject, Watermark, codec, millis,
+    Change, Corrupt, EventTime, Events, Key, KeyBytes, HashRange, LateRecord, Origin, OutOfOrder, Output, PartRange, Position,
+    Progress, Quarantined, Reason, Record, Reject, Watermark, codec, millis, partition_hash,
 };
 
 /// All of a keyed pipeline: how records become events with key and time, and what happens per key.
@@ -184,7 +184,7 @@ impl<E: Events, K: Key, O: Operator<E, K>> TypedShard<E, K, O> {
         let pipeline = Arc::clone(&self.pipeline);
         let mut edit = Edit::new(&self.cells);
         let mut verdict = Verdict::default();
-        let watermark = step.progress.watermark;
+        let watermark = step.progress.watermark_for(record.partition_key);
         let reading = pipeline
             .reader
             .read(record, &mut |time, event| pipeline.apply(record, event, (time, watermark), &mut edit, &mut verdict));
@@ -286,6 +286,17 @@ impl<E: Events, K: Key, O: Operator<E, K>> Shard for TypedShard<E, K, O> {
     fn restore(&mut self, change: &Change) -> Result<(), Corrupt> {
         let pipeline = Arc::clone(&self.pipeline);
         self.cells.restore(change, |slot, cell| pipeline.due(slot, cell))
+    }
+
+    fn inherit(&mut self, change: &Change, range: HashRange) -> Result<(), Corrupt> {
+        let pipeline = Arc::clone(&self.pipeline);
+        let is_own = |key: &KeyBytes| {
+            let key: K = key.key()?;
+            let partition_key = guard("the routing closure", || Ok((pipeline.keying.route)(&key).into_owned()));
+            let partition_key = partition_key.map_err(|reject| Corrupt(reject.message))?;
+            Ok(range.contains(partition_hash(&partition_key)))
+        };
+        self.cells.inherit(change, is_own, |slot, cell| pipeline.due(slot, cell))
     }
 
     fn cells(&self) -> Vec<OpenCell> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Change, Corrupt, EventTime, Output, PartRange, Progress, Record, Reject, Span, Watermark};
+use crate::{Change, Corrupt, EventTime, HashRange, Output, PartRange, Progress, Record, Reject, Span, Watermark};
 
 /// What stored state depends on, by name: `window`, `aggregate`, … A journal with another fingerprint is refused.
 pub type Fingerprint = BTreeMap<String, String>;
@@ -138,6 +138,13 @@ pub trait Shard: Send + Sync {
     /// # Errors
     /// [`Corrupt`] if the bytes are of another pipeline's state.
     fn restore(&mut self, change: &Change) -> Result<(), Corrupt>;
+
+    /// Takes in a cell of a parent shard's last state, if this shard goes on with it: those of keys in its own range of
+    /// hashes, and what was taken of producers, which all children need and parents of one child each know a part of.
+    ///
+    /// # Errors
+    /// As for [`restore`](Self::restore).
+    fn inherit(&mut self, change: &Change, range: HashRange) -> Result<(), Corrupt>;
 
     /// All cells of the operator as of the last installed commit, in the order in which they are due.
     fn cells(&self) -> Vec<OpenCell>;

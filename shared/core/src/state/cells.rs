@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Cell, Change, Corrupt, Edit, Slot, StateKey};
-use crate::{EventTime, KeyBytes, PartRange, Reject, Watermark, codec};
+use crate::{EventTime, KeyBytes, PartRange, Reject, Watermark, codec, repeats};
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct CellId {
@@ -160,6 +160,33 @@ impl<C: Serialize + DeserializeOwned> Cells<C> {
         self.move_due(&id, before, due);
         self.keep(id, Entry { cell, due, bytes: change.bytes() });
         Ok(())
+    }
+}
+
+impl<C: Serialize + DeserializeOwned> Cells<C> {
+    /// Takes in a cell of a parent's state, if it is this shard's: `is_own` says so of a key.
+    pub(crate) fn inherit(
+        &mut self,
+        change: &Change,
+        is_own: impl FnOnce(&KeyBytes) -> Result<bool, Corrupt>,
+        due: impl Fn(&Slot, &Cell<C>) -> Option<EventTime>,
+    ) -> Result<(), Corrupt> {
+        let (key, slot) = (KeyBytes::stored(&change.key), codec::decode(&change.slot)?);
+        match (&slot, change.value.as_deref()) {
+            (Slot::Commits | Slot::Floor | Slot::Output(..), Some(value)) => {
+                let cell = Cell::decode(&slot, value)?;
+                let mut edit = Edit::new(self);
+                repeats::inherit(&mut edit.key(key), slot, cell);
+                let staged = edit.into();
+                self.take_over(staged, due);
+                // What was taken lies in no overlay: there is no step.
+                self.changes().map_err(|reject| Corrupt(reject.message))?;
+                self.install();
+                Ok(())
+            }
+            _ if is_own(&key)? => self.restore(change, due),
+            _ => Ok(()),
+        }
     }
 }
 
