@@ -62,6 +62,7 @@ pub(super) fn commit(commit: &Commit) -> Json {
     json!({
         "journal": journal(&commit.journal),
         "commit": record.number,
+        "format": record.format.version(),
         "kind": record.kind,
         "incarnation": record.incarnation.to_string(),
         "ring": record.ring.slots(),
@@ -82,6 +83,7 @@ fn head(shard: &ShardState) -> Json {
     json!({
         "journal": journal(&shard.journal),
         "commit": view.number(),
+        "format": view.format().version(),
         "kind": view.kind(),
         "incarnation": view.incarnation().to_string(),
         "position": view.position().map(position),
