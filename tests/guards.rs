@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use departures::departures;
 use serde_json::Value;
-use tidemill::handler::{Done, Handler, Limits, Source, Work};
+use tidemill::handler::{Done, Handler, Limits, ShardInfo, Source, Work};
 use tidemill::{Error, Json, Kinesis, OnBad, OutOfOrder, Pipeline, Tumbling};
 use tidemill_core::{Record, SequenceNumber};
 use tidemill_journal::{Deadline, Incarnation, JournalId, Ring, Store};
@@ -282,8 +282,21 @@ fn many_updates_of_one_window_cost_no_more_than_their_number() {
 struct Stream(Vec<SequenceNumber>);
 
 impl Source for Stream {
-    async fn next_after(&self, _: &str, _: &str, position: &SequenceNumber) -> Result<Option<SequenceNumber>, String> {
-        Ok(self.0.iter().find(|number| *number > position).cloned())
+    async fn next_after(
+        &self,
+        _: &str,
+        _: &str,
+        position: Option<&SequenceNumber>,
+    ) -> Result<Option<SequenceNumber>, String> {
+        Ok(self.0.iter().find(|number| position.is_none_or(|position| *number > position)).cloned())
+    }
+
+    async fn shards(&self, _: &str) -> Result<Vec<ShardInfo>, String> {
+        Ok(Vec::new())
+    }
+
+    async fn shard(&self, _: &str, _: &str) -> Result<Option<ShardInfo>, String> {
+        Ok(None)
     }
 }
 

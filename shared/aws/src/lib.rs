@@ -38,5 +38,5 @@ pub use dynamodb::{DynamoStore, TABLE_VARIABLE, list_journals};
 pub use emit::{KinesisSink, MAX_RECORD_BYTES, SinkStream};
 pub use respond::{failed_from, succeeded};
 pub use sinks::Sinks;
-pub use source::KinesisSource;
+pub use source::{KinesisSource, ShardInfo};
 pub use table::{SinkTable, TableSink};

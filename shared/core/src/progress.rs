@@ -91,11 +91,26 @@ impl OutOfOrder {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Floor {
-    /// Where it holds.
-    #[serde(flatten)]
-    pub range: HashRange,
+    /// First hash of a partition key where it holds.
+    #[serde(with = "crate::hash::hexadecimal")]
+    pub first: u128,
+    /// Last hash where it holds.
+    #[serde(with = "crate::hash::hexadecimal")]
+    pub last: u128,
     /// The watermark that holds there.
     pub watermark: Watermark,
+}
+
+impl Floor {
+    /// A watermark that holds in this range.
+    pub const fn of(range: HashRange, watermark: Watermark) -> Self {
+        Self { first: range.first, last: range.last, watermark }
+    }
+
+    /// Where it holds.
+    pub const fn range(&self) -> HashRange {
+        HashRange { first: self.first, last: self.last }
+    }
 }
 
 /// How far a shard has come. Part of every journal record.
@@ -143,10 +158,10 @@ impl Progress {
         };
         let mut floors = Vec::new();
         for (range, progress) in parents {
-            let ended = Floor { range: *range, watermark: progress.watermark };
-            for Floor { range, watermark } in progress.floors.iter().chain([&ended]) {
-                let range = range.intersection(&own).filter(|_| *watermark > slowest.watermark);
-                floors.extend(range.map(|range| Floor { range, watermark: *watermark }));
+            let ended = Floor::of(*range, progress.watermark);
+            for floor in progress.floors.iter().chain([&ended]) {
+                let range = floor.range().intersection(&own).filter(|_| floor.watermark > slowest.watermark);
+                floors.extend(range.map(|range| Floor::of(range, floor.watermark)));
             }
         }
         Self { floors, ..slowest.clone() }
@@ -158,7 +173,7 @@ impl Progress {
             return self.watermark;
         }
         let hash = partition_hash(partition_key);
-        let there = self.floors.iter().filter(|floor| floor.range.contains(hash)).map(|floor| floor.watermark);
+        let there = self.floors.iter().filter(|floor| floor.range().contains(hash)).map(|floor| floor.watermark);
         there.fold(self.watermark, Watermark::max)
     }
 
@@ -248,11 +263,11 @@ mod tests {
         let [low, high] = [HashRange { first: 0, last: 99 }, HashRange { first: 100, last: u128::MAX }];
         let merged = Progress::inherited(&[(low, at(50)), (high, at(30))], HashRange::ALL);
         assert_eq!((merged.watermark, merged.highest), (at(30).watermark, at(30).highest));
-        assert_eq!(merged.floors, [Floor { range: low, watermark: at(50).watermark }]);
+        assert_eq!(merged.floors, [Floor::of(low, at(50).watermark)]);
 
         let half = HashRange { first: 50, last: 150 };
         let split = Progress::inherited(&[(HashRange::ALL, merged.clone())], half);
-        assert_eq!(split.floors, [Floor { range: HashRange { first: 50, last: 99 }, watermark: at(50).watermark }]);
+        assert_eq!(split.floors, [Floor::of(HashRange { first: 50, last: 99 }, at(50).watermark)]);
         let mut reached = split;
         reached.advance_to(at(50).watermark);
         assert_eq!(reached.floors, []);
@@ -263,7 +278,7 @@ mod tests {
     fn a_record_is_judged_under_the_floor_of_its_partition_key() {
         let hash = partition_hash("JFK");
         let range = HashRange { first: hash, last: hash };
-        let progress = Progress { floors: vec![Floor { range, watermark: at(50).watermark }], ..at(30) };
+        let progress = Progress { floors: vec![Floor::of(range, at(50).watermark)], ..at(30) };
         assert_eq!(progress.watermark_for("JFK"), at(50).watermark);
         assert_eq!(progress.watermark_for("LGA"), at(30).watermark);
     }

@@ -242,7 +242,9 @@ mod tests {
             let staged = edit.into();
             cells.take_over(staged, |_, _| None);
         };
-        for known in [commits(6, &[(0, 9)]), commits(7, &[(0, 1), (4, 4)]), commits(7, &[(2, 2)]), commits(5, &[(0, 0)])] {
+        for known in
+            [commits(6, &[(0, 9)]), commits(7, &[(0, 1), (4, 4)]), commits(7, &[(2, 2)]), commits(5, &[(0, 0)])]
+        {
             inherit_all(&Slot::Commits, Cell::Commits(known));
         }
         inherit_all(&Slot::Floor, Cell::Floor(at(3)));

@@ -9,8 +9,8 @@ use crate::reject::guard;
 use crate::state::{Cell, Cells, Due, Edit, Slot};
 use crate::step::{Caps, Fingerprint, OpenCell, Processor, Shard, Step};
 use crate::{
-    Change, Corrupt, EventTime, Events, Key, KeyBytes, HashRange, LateRecord, Origin, OutOfOrder, Output, PartRange, Position,
-    Progress, Quarantined, Reason, Record, Reject, Watermark, codec, millis, partition_hash,
+    Change, Corrupt, EventTime, Events, HashRange, Key, KeyBytes, LateRecord, Origin, OutOfOrder, Output, PartRange,
+    Position, Progress, Quarantined, Reason, Record, Reject, Watermark, codec, millis, partition_hash,
 };
 
 /// All of a keyed pipeline: how records become events with key and time, and what happens per key.

@@ -56,7 +56,7 @@ pub use commit::{Committed, Draft, commit};
 pub use error::Error;
 pub use flush::{Flushed, flush};
 pub use format::Format;
-pub use init::init;
+pub use init::{Beginning, init};
 pub use load::load;
 pub use memory::MemoryStore;
 pub use record::{Incarnation, Kind, Output, PartName, Record, Schema, Spill};

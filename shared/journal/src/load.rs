@@ -233,9 +233,6 @@ pub(crate) fn decode(journal: &JournalId, slot: u32, item: &SlotItem) -> Result<
         && record.oldest < record.number
         && record.number - record.oldest < u64::from(record.ring.slots())
         && (record.number == 1) == (record.kind == Kind::Init);
-    if !record.progress.floors.is_empty() {
-        return Err(damaged("it has watermark floors, which this version does not apply: run a later one".to_owned()));
-    }
     if fits {
         Ok(record)
     } else {
@@ -247,6 +244,14 @@ fn check_schema(journal: &JournalId, stored: &Schema, expected: &Schema) -> Resu
     let mut differences = Vec::new();
     if stored.journal != *journal {
         differences.push(format!("it was written for {}", stored.journal));
+    }
+    if let (Some(stored), Some(now)) = (&stored.starting_sequence, &expected.starting_sequence)
+        && stored != now
+    {
+        differences.push(format!(
+            "the stream was recreated: its shard began at {stored}, now at {now}; drop the state, or take a new pipeline \
+             name"
+        ));
     }
     let names = stored.fingerprint.keys().chain(expected.fingerprint.keys());
     let names: std::collections::BTreeSet<_> = names.collect();

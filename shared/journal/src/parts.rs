@@ -56,11 +56,6 @@ impl Parts {
         Self(Vec::new())
     }
 
-    /// The name under which all keys begin: empty as of nothing.
-    pub(crate) const fn empty_name() -> PartName {
-        PartName { range: PartRange::ALL, image: None, as_of: 0 }
-    }
-
     /// Takes over the names of `record`, then its changes. A name stands for its range in place of what was there, so a
     /// division or a union is one record that names what replaces it.
     pub(crate) fn advance(&mut self, record: &Record, size: usize) {

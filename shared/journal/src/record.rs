@@ -6,7 +6,7 @@ use std::fmt;
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_bytes::ByteBuf;
-use tidemill_core::{Change, EventTime, PartRange, Position, Progress, SequenceNumber};
+use tidemill_core::{Change, EventTime, HashRange, PartRange, Position, Progress, SequenceNumber};
 
 use crate::frame::{self, Stored};
 use crate::{Format, JournalId, PartId, Ring};
@@ -102,6 +102,9 @@ pub struct Schema {
     /// The shard's first sequence number, where it is known: another one means a recreated stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starting_sequence: Option<SequenceNumber>,
+    /// Which partition keys the shard owns, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash_range: Option<HashRange>,
 }
 
 /// Record n of a journal. A field that this code does not know is refused: what it does not read it must not drop.

@@ -123,7 +123,25 @@ fn rewrite(
         };
         replaced.push(neighbour);
     }
-    let mut cells = state.image(&range).map_err(|reject| encode(reject.message))?;
+    let cells = state.image(&range).map_err(|reject| encode(reject.message))?;
+    seal_divided(view, range, cells, renewal).map_err(encode)?;
+    let written = |id: &PartId| renewal.images.iter().any(|image| image.id == *id);
+    let ids = replaced.iter().filter_map(|part| part.name.image.clone());
+    let garbage: Vec<PartId> = ids.filter(|id| !written(id)).collect();
+    renewal.replaced.extend(garbage);
+    Ok(())
+}
+
+/// All of a state that the journal did not make itself, for its first record to name. `view` is that of no record yet.
+pub(crate) fn inherited(view: &View, state: &(impl State + ?Sized)) -> Result<Renewal, String> {
+    let mut renewal = Renewal::default();
+    let cells = state.image(&PartRange::ALL).map_err(|reject| reject.message)?;
+    seal_divided(view, PartRange::ALL, cells, &mut renewal)?;
+    Ok(renewal)
+}
+
+/// Names a range, divided until the image of each part is small.
+fn seal_divided(view: &View, range: PartRange, mut cells: Vec<Change>, renewal: &mut Renewal) -> Result<(), String> {
     cells.sort_by_cached_key(|cell| part_hash(&cell.key));
     let mut waiting = vec![(range, cells)];
     while let Some((range, cells)) = waiting.pop() {
@@ -132,15 +150,11 @@ fn rewrite(
             waiting.extend(divide(range, cells));
             continue;
         }
-        let image = parts::seal_image(view, range, cells).map_err(encode)?;
+        let image = parts::seal_image(view, range, cells)?;
         let name = image.as_ref().map(|image| image.id.clone());
         renewal.names.push(PartName { range, image: name, as_of: view.number });
         renewal.images.extend(image);
     }
-    let written = |id: &PartId| renewal.images.iter().any(|image| image.id == *id);
-    let ids = replaced.iter().filter_map(|part| part.name.image.clone());
-    let garbage: Vec<PartId> = ids.filter(|id| !written(id)).collect();
-    renewal.replaced.extend(garbage);
     Ok(())
 }
 

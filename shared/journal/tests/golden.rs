@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use tidemill_core::{Change, EventTime, Floor, PartRange, Position, Progress, SequenceNumber, Watermark};
+use tidemill_core::{Change, EventTime, Floor, HashRange, PartRange, Position, Progress, SequenceNumber, Watermark};
 use tidemill_journal::{Format, Incarnation, JournalId, Kind, Output, PartId, PartName, Record, Ring, Schema, Spill};
 
 const FORMATS: [Format; 2] = [Format::V1, Format::V2];
@@ -36,7 +36,7 @@ fn full_record(format: Format) -> Record {
             watermark: Watermark::at(time(1_357_034_400_000)),
             highest: Some(time(1_357_056_000_000)),
             arrival: Some(time(1_764_000_000_123)),
-            floors: vec![Floor { first: "00".to_owned(), last: "7f".to_owned(), watermark: Watermark::at(time(-5)) }],
+            floors: vec![Floor::of(HashRange { first: 0, last: 0x7f }, Watermark::at(time(-5)))],
             ..Progress::start()
         },
         changes: vec![
@@ -64,6 +64,7 @@ fn full_record(format: Format) -> Record {
             journal,
             fingerprint: BTreeMap::from([("window".to_owned(), "tumbling 3600000 ms, offset 0 ms".to_owned())]),
             starting_sequence: Some(sequence("7")),
+            hash_range: None,
         }),
     }
 }

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use tidemill_core::{Change, Corrupt, PartRange, Position, Progress, Reject, SequenceNumber};
 use tidemill_journal::{
-    CaughtUp, Committed, Deadline, Draft, Error, Format, Guard, Incarnation, JournalId, Kind, MemoryStore, Output,
-    PartName, Record, Ring, Schema, Sink, SinkError, SlotItem, State, Store, Upgraded, View, catch_up, commit, flush,
-    init, load, still_holds, upgrade,
+    Beginning, CaughtUp, Committed, Deadline, Draft, Error, Format, Guard, Incarnation, JournalId, Kind, MemoryStore,
+    Output, PartName, Record, Ring, Schema, Sink, SinkError, SlotItem, State, Store, Upgraded, View, catch_up, commit,
+    flush, init, load, still_holds, upgrade,
 };
 
 /// Cells by key; the slot is not used.
@@ -87,7 +87,7 @@ impl Bench {
         Self {
             store: MemoryStore::new(),
             sink: Log::default(),
-            schema: Schema { journal: journal.clone(), fingerprint, starting_sequence: None },
+            schema: Schema { journal: journal.clone(), fingerprint, starting_sequence: None, hash_range: None },
             journal,
             ring: Ring::of(slots).expect("a ring"),
             may_spill: false,
@@ -97,7 +97,13 @@ impl Bench {
     }
 
     async fn open(&self) -> Result<Holder, Error> {
-        init(&self.store, &self.journal, Incarnation(42), self.ring, self.schema.clone()).await?;
+        init(
+            &self.store,
+            &self.journal,
+            Beginning::empty(Incarnation(42), self.ring, self.schema.clone()),
+            &Cells::default(),
+        )
+        .await?;
         let loaded = load(&self.store, &self.journal, Some(&self.schema), || Box::new(Cells::default())).await?;
         let (view, state) = loaded.expect("record 1 is there");
         Ok(Holder { view, state })
@@ -539,7 +545,14 @@ fn a_zombie_of_a_dropped_journal_cannot_write_into_the_new_one() {
         bench.write(&mut zombie, vec![change(1, Some(1))]).await.expect("writes");
         // The state is dropped and begun anew under another incarnation.
         bench.store = MemoryStore::new();
-        init(&bench.store, &bench.journal, Incarnation(43), bench.ring, bench.schema.clone()).await.expect("begins");
+        init(
+            &bench.store,
+            &bench.journal,
+            Beginning::empty(Incarnation(43), bench.ring, bench.schema.clone()),
+            &Cells::default(),
+        )
+        .await
+        .expect("begins");
         assert!(!still_holds(&bench.store, &bench.journal, &zombie.view).await.expect("reads"));
         let written = bench.write(&mut zombie, vec![change(2, Some(2))]).await.expect("answers");
         assert_eq!(written, Committed::Conflict);

@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use tidemill_core::{Change, Corrupt, PartRange, Progress, Reject, codec, part_hash};
 use tidemill_journal::{
-    Committed, Deadline, Draft, Incarnation, JournalId, Kind, MemoryStore, Output, Ring, Schema, Sink, SinkError,
-    State, commit, flush, init, load,
+    Beginning, Committed, Deadline, Draft, Incarnation, JournalId, Kind, MemoryStore, Output, Ring, Schema, Sink,
+    SinkError, State, commit, flush, init, load,
 };
 
 /// As a pipeline keeps them: one open window of each key, decoded.
@@ -115,9 +115,10 @@ fn ms(time: Duration) -> f64 {
 /// Commits on random keys until every part has had its turn more than once, then a load.
 async fn commits_and_load(keys: u64) {
     let (store, journal) = (MemoryStore::new(), journal());
-    let schema = Schema { journal: journal.clone(), fingerprint: BTreeMap::new(), starting_sequence: None };
+    let schema =
+        Schema { journal: journal.clone(), fingerprint: BTreeMap::new(), starting_sequence: None, hash_range: None };
     let ring = Ring::of(1024).expect("a ring");
-    init(&store, &journal, Incarnation(1), ring, schema).await.expect("begins");
+    init(&store, &journal, Beginning::empty(Incarnation(1), ring, schema), &Windows::default()).await.expect("begins");
     let open = || Box::new(Windows::default());
     let (mut view, mut state) = load(&store, &journal, None, open).await.expect("loads").expect("is there");
     let (mut random, mut times, mut longest_filling) = (Random(1), Vec::new(), Duration::ZERO);

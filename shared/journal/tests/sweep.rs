@@ -9,9 +9,9 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use tidemill_core::{Change, Corrupt, EventTime, PartRange, Progress, Reject};
 use tidemill_journal::{
-    Attempt, Beside, CaughtUp, Committed, Deadline, Draft, Guard, Incarnation, JournalId, Kind, LONGEST_LIFE, Mark,
-    MemoryStore, Output, PartId, Put, Ring, Schema, Sink, SinkError, SlotItem, State, Store, StoreError, Sweepable,
-    Swept, View, catch_up, commit, flush, init, load, sweep,
+    Attempt, Beginning, Beside, CaughtUp, Committed, Deadline, Draft, Guard, Incarnation, JournalId, Kind,
+    LONGEST_LIFE, Mark, MemoryStore, Output, PartId, Put, Ring, Schema, Sink, SinkError, SlotItem, State, Store,
+    StoreError, Sweepable, Swept, View, catch_up, commit, flush, init, load, sweep,
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -191,8 +191,15 @@ impl Bench {
     }
 
     async fn open(&self) -> Holder {
-        let schema = Schema { journal: self.journal.clone(), fingerprint: BTreeMap::new(), starting_sequence: None };
-        init(&self.store, &self.journal, Incarnation(1), self.ring, schema).await.expect("begins");
+        let schema = Schema {
+            journal: self.journal.clone(),
+            fingerprint: BTreeMap::new(),
+            starting_sequence: None,
+            hash_range: None,
+        };
+        init(&self.store, &self.journal, Beginning::empty(Incarnation(1), self.ring, schema), &Cells::default())
+            .await
+            .expect("begins");
         let loaded = load(&self.store, &self.journal, None, || Box::new(Cells::default())).await;
         let (view, state) = loaded.expect("nothing that is needed is missing").expect("record 1 is there");
         Holder { view, state }

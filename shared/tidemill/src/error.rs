@@ -40,6 +40,22 @@ pub enum Error {
     Event(String),
     /// The journal, its store or the sink.
     Journal(tidemill_journal::Error),
+    /// The source stream does not tell what a shard needs to know.
+    Source {
+        /// Whose.
+        journal: tidemill_journal::JournalId,
+        /// What the service said.
+        why: String,
+    },
+    /// A shard was split or merged, and its parent has records that were not delivered yet.
+    NotDrained {
+        /// The parent's.
+        journal: tidemill_journal::JournalId,
+        /// The shard that waits.
+        child: String,
+        /// The parent's next record.
+        next: tidemill_core::SequenceNumber,
+    },
     /// Outputs of a pipeline without journal were not all acknowledged.
     Sink(String),
     /// The Lambda runtime ended.
@@ -60,6 +76,8 @@ impl Error {
             Self::Sink(_) | Self::Journal(Journal::Sink { .. }) => "Tidemill.Sink",
             Self::Journal(Journal::Closed { .. }) => "Tidemill.JournalClosed",
             Self::Journal(Journal::Unsettled { .. }) => "Tidemill.JournalUnsettled",
+            Self::Source { .. } => "Tidemill.Source",
+            Self::NotDrained { .. } => "Tidemill.NotDrained",
             Self::Journal(_) => "Tidemill.JournalRefused",
         }
     }
@@ -80,6 +98,17 @@ impl fmt::Display for Error {
             ),
             Self::Event(why) => write!(f, "the event cannot be taken: {why}"),
             Self::Journal(error) => error.fmt(f),
+            Self::Source { journal, why } => write!(
+                f,
+                "the source stream does not tell of {journal}: {why}. The function needs kinesis:ListShards, \
+                 kinesis:GetShardIterator and kinesis:GetRecords on it"
+            ),
+            Self::NotDrained { journal, child, next } => write!(
+                f,
+                "shard {child} cannot begin: its parent {journal} still has record {next}, which was not delivered. It \
+                 goes on by itself once the event source has delivered the parent's records. If they were given up \
+                 (the mapping must retry without end) they are lost, and only a new pipeline name leads on"
+            ),
             Self::Sink(why) => write!(f, "outputs were not all acknowledged, their records are to come again: {why}"),
             Self::Runtime(why) => write!(f, "the Lambda runtime ended: {why}"),
         }

@@ -13,14 +13,15 @@ use tidemill_aws::{
     DynamoStore, Invocation, KinesisSink, KinesisSource, SinkStream, SinkTable, Sinks, SourceShard, TableSink,
     check_streams, check_tables, connect, decode, failed_from, succeeded,
 };
+use tidemill_core::EventTime;
 use tidemill_journal::{Deadline, Incarnation, Sink, Store};
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::Instant;
 use tower::{Layer, Service};
 use tracing::Level;
 
-use crate::handler::{Done, Handler, Limits, RelayHandler, Source, Work};
-use crate::settings::{self, ALLOW_DRAIN, Settings};
+use crate::handler::{Done, Handler, Limits, RelayHandler, Source, Ticked, Work};
+use crate::settings::{self, ALLOW_DRAIN, SOURCE, Settings};
 use crate::{Error, Pipeline};
 
 /// Kept back from Lambda's deadline, so that an answer can still be given.
@@ -42,7 +43,7 @@ pub async fn run(pipeline: Pipeline) -> Result<(), Error> {
     let streams = settings.sink_streams();
     let sinks = check_streams(&clients.kinesis, &streams);
     let names: Vec<String> = settings.streams.values().cloned().collect();
-    let rules = Rules { allow_drain: settings.allow_drain, sinks: names };
+    let rules = Rules { allow_drain: settings.allow_drain, sinks: names, source: settings.source.clone() };
     let tables = settings.sink_tables();
     let sink = Sinks::new(
         KinesisSink::new(clients.kinesis.clone(), streams.clone()),
@@ -129,8 +130,16 @@ fn draw_incarnation() -> Incarnation {
     Incarnation(fastrand::u64(..))
 }
 
-/// What takes batches.
+/// What takes batches and ticks.
 trait Worker: Send {
+    /// Lets the quiet shards of a stream go on.
+    fn tick(
+        &mut self,
+        stream: &str,
+        now: EventTime,
+        deadline: Deadline,
+    ) -> impl Future<Output = Result<Ticked, Error>> + Send;
+
     /// Does the work of one shard.
     fn work(
         &mut self,
@@ -141,17 +150,25 @@ trait Worker: Send {
 }
 
 impl<S: Store, K: Sink, P: Source> Worker for Handler<S, K, P> {
+    async fn tick(&mut self, stream: &str, now: EventTime, deadline: Deadline) -> Result<Ticked, Error> {
+        self.tick(stream, now, deadline).await
+    }
+
     async fn work(&mut self, source: &SourceShard, work: Work<'_>, deadline: Deadline) -> Result<Done, Error> {
         self.handle(&source.stream, &source.shard, work, deadline).await
     }
 }
 
 impl<K: Sink> Worker for RelayHandler<K> {
+    async fn tick(&mut self, _: &str, _: EventTime, _: Deadline) -> Result<Ticked, Error> {
+        Ok(Ticked::default())
+    }
+
     async fn work(&mut self, source: &SourceShard, work: Work<'_>, deadline: Deadline) -> Result<Done, Error> {
         match work {
             Work::Records(records) => self.handle(&source.stream, &source.shard, records, deadline).await,
-            // Nothing is open that the end of input would close.
-            Work::Drain => Ok(Done::default()),
+            // Nothing is open that time or the end of input would close.
+            Work::Tick(_) | Work::Drain => Ok(Done::default()),
         }
     }
 }
@@ -181,9 +198,21 @@ struct Rules {
     allow_drain: bool,
     /// Names or ARNs of the streams that it writes.
     sinks: Vec<String>,
+    /// The ARN of the stream that it reads, for ticks.
+    source: Option<String>,
 }
 
 impl Rules {
+    /// The stream whose quiet shards a tick looks after: a schedule does not say.
+    fn tick_source(&self) -> Result<&str, Error> {
+        self.source.as_deref().ok_or_else(|| {
+            Error::Settings(vec![format!(
+                "{SOURCE} is not set, and a tick came: set it to the ARN of the function's source stream, `!GetAtt` of it, \
+                 in the template, under Environment"
+            )])
+        })
+    }
+
     /// A function that writes its own source feeds itself without end. Lambda's loop detection does not see Kinesis.
     /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html>
     fn check_source(&self, source: &str) -> Result<(), Error> {
@@ -214,6 +243,17 @@ async fn invoke<W: Worker>(
             }
             None => Done::default(),
         },
+        Invocation::Tick(now) => {
+            let ticked = worker.tick(rules.tick_source()?, now, deadline).await?;
+            tracing::info!(%now, shards = ticked.shards, moved = ticked.moved, outputs = ticked.outputs, "tick");
+            if ticked.left > 0 {
+                tracing::warn!(
+                    left = ticked.left,
+                    "time was up before all shards were looked at; the next tick goes on"
+                );
+            }
+            return Ok(succeeded());
+        }
         Invocation::Drain(source) if rules.allow_drain => worker.work(&source, Work::Drain, deadline).await?,
         Invocation::Drain(_) => {
             return Err(Error::Event(format!(

@@ -9,6 +9,8 @@ use crate::{Error, Pipeline};
 pub const JOURNAL_TABLE: &str = "TIDEMILL_JOURNAL_TABLE";
 /// The variable that names the quarantine stream.
 pub const QUARANTINE: &str = "TIDEMILL_QUARANTINE";
+/// The variable that holds the ARN of the source stream. Needed by a function that a schedule invokes, for its quiet shards.
+pub const SOURCE: &str = "TIDEMILL_SOURCE";
 /// The variable by which a harness allows the end of input. Never set it on AWS.
 pub const ALLOW_DRAIN: &str = "TIDEMILL_ALLOW_DRAIN";
 
@@ -27,6 +29,8 @@ pub struct Settings {
     pub streams: BTreeMap<String, String>,
     /// Names of tables for results by logical name.
     pub tables: BTreeMap<String, String>,
+    /// The ARN of the source stream, if it is set.
+    pub source: Option<String>,
     /// Whether the end of input is accepted: only in a process that a harness started.
     pub allow_drain: bool,
 }
@@ -65,8 +69,9 @@ impl Settings {
         let quarantine = require(QUARANTINE, "the stream for records that cannot be processed, `!Ref` of it");
         streams.insert(QUARANTINE_SINK.to_owned(), quarantine);
         let allow_drain = variables.get(ALLOW_DRAIN).is_some_and(|value| value == "1");
+        let source = variables.get(SOURCE).filter(|value| !value.trim().is_empty()).cloned();
         if problems.is_empty() {
-            Ok(Self { journal_table, streams, tables, allow_drain })
+            Ok(Self { journal_table, streams, tables, source, allow_drain })
         } else {
             Err(Error::Settings(problems))
         }

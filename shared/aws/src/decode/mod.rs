@@ -23,6 +23,11 @@ use error::Field;
 pub enum Invocation<'a> {
     /// To take records.
     Batch(Batch<'a>),
+    /// To let quiet shards go on, as of the schedule's own time: the event of an EventBridge rule, or
+    /// `{"tidemill":{"tick":{"time":"2026-01-01T00:00:00Z"}}}`, which a schedule of EventBridge Scheduler sends with
+    /// `<aws.scheduler.scheduled-time>`.
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/services-cloudwatchevents.html>
+    Tick(EventTime),
     /// To close everything: the input has ended. `{"tidemill":{"drain":{"eventSourceARN":"…","shardId":"…"}}}`
     Drain(SourceShard),
 }
@@ -38,6 +43,7 @@ pub fn decode(body: &[u8]) -> Result<Invocation<'_>, DecodeError> {
     match (body.tidemill, body.records) {
         (Some(control), _) => control_event(control),
         (None, Some(envelopes)) => batch(envelopes).map(Invocation::Batch),
+        (None, None) if body.detail_type.as_deref() == Some("Scheduled Event") => tick(body.time.as_deref()),
         (None, None) => Err(DecodeError::NotKinesis("it has no `Records`".to_owned())),
     }
 }
@@ -47,6 +53,16 @@ struct Body<'a> {
     #[serde(borrow, rename = "Records")]
     records: Option<Vec<Envelope<'a>>>,
     tidemill: Option<Value>,
+    #[serde(borrow, rename = "detail-type", default)]
+    detail_type: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    time: Option<Cow<'a, str>>,
+}
+
+fn tick(time: Option<&str>) -> Result<Invocation<'static>, DecodeError> {
+    let read = time.and_then(|time| time.parse::<jiff::Timestamp>().ok());
+    let wrong = || DecodeError::NotKinesis(format!("it is a tick, but {time:?} is no time in RFC 3339"));
+    read.map(|time| Invocation::Tick(EventTime::from_millis(time.as_millisecond()))).ok_or_else(wrong)
 }
 
 // Every field is optional, so that what is missing is reported with the index of its record.
@@ -153,8 +169,11 @@ fn check_order(index: usize, entry: &Entry<'_>, before: Option<&Entry<'_>>) -> R
 }
 
 fn control_event<'a>(control: Value) -> Result<Invocation<'a>, DecodeError> {
-    let drain = control.get("drain").filter(|_| control.as_object().is_some_and(|verbs| verbs.len() == 1));
-    let text = |name| drain.and_then(|drain| drain.get(name)).and_then(Value::as_str);
+    let verb = |name| control.get(name).filter(|_| control.as_object().is_some_and(|verbs| verbs.len() == 1));
+    if let Some(at) = verb("tick") {
+        return tick(at.get("time").and_then(Value::as_str));
+    }
+    let text = |name| verb("drain").and_then(|drain| drain.get(name)).and_then(Value::as_str);
     match (text("eventSourceARN"), text("shardId")) {
         (Some(arn), Some(shard)) => Ok(Invocation::Drain(SourceShard::new(arn, shard))),
         _ => Err(DecodeError::UnknownControl(control)),
@@ -168,6 +187,20 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_tick_carries_the_schedules_own_time() {
+        let rule = json!({"version": "0", "detail-type": "Scheduled Event", "source": "aws.events",
+            "time": "2026-01-01T00:00:01Z", "resources": [], "detail": {}});
+        let scheduler = json!({"tidemill": {"tick": {"time": "2026-01-01T00:00:01Z"}}});
+        for event in [rule, scheduler] {
+            let body = serde_json::to_vec(&event).expect("serialises");
+            let Ok(Invocation::Tick(time)) = decode(&body) else { panic!("a tick: {event}") };
+            assert_eq!(time.as_millis(), 1_767_225_601_000);
+        }
+        let timeless = json!({"tidemill": {"tick": {"time": "noon"}}}).to_string();
+        assert!(decode(timeless.as_bytes()).expect_err("refused").to_string().contains("noon"));
+    }
 
     const STREAM: &str = "arn:aws:kinesis:us-east-1:123456789012:stream/flights";
     const SHARD: &str = "shardId-000000000000";

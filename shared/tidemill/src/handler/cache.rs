@@ -29,6 +29,10 @@ impl Cache {
         self.shards.remove(journal).map(|(_, open)| open)
     }
 
+    pub(super) fn has(&self, journal: &JournalId) -> bool {
+        self.shards.contains_key(journal)
+    }
+
     /// Puts a shard to rest; others go, the least recently used first, until all fit.
     pub(super) fn put(&mut self, journal: JournalId, open: OpenShard) {
         self.uses += 1;

@@ -68,7 +68,7 @@ impl Done {
     pub(super) fn complete(self, work: Work<'_>) -> Self {
         let given = match work {
             Work::Records(records) => records.len(),
-            Work::Drain => 0,
+            Work::Tick(_) | Work::Drain => 0,
         };
         Self { repeats: given.saturating_sub(self.taken), ..self }
     }
@@ -78,7 +78,7 @@ impl Done {
     pub(super) fn unfinished(self, work: Work<'_>, position: Option<&Position>) -> Self {
         let again = match work {
             Work::Records(records) => behind(records, position).first().or(records.last()),
-            Work::Drain => None,
+            Work::Tick(_) | Work::Drain => None,
         };
         Self { again_from: again.map(|record| record.position.sequence.clone()), is_unfinished: true, ..self }
     }

@@ -1,45 +1,13 @@
 //! Records that the event source left out: a mapping made anew at LATEST, a stream whose retention was shorter than an
 //! outage. Nothing can bring them back, but a gap is written into the journal and told.
 
-use std::future::Future;
-
-use tidemill_core::{Position, Record, SequenceNumber};
+use tidemill_core::{Position, Record};
 use tidemill_journal::{JournalId, View};
+
+use super::source::Source;
 
 /// A position older than this, by the arrival of records, is looked behind even by a process that is warm.
 const LONG_MS: i64 = 3_600_000;
-
-/// The source stream, as far as a handler looks at it.
-pub trait Source: Send + Sync {
-    /// The sequence number of the record that follows `position` in the shard, or `None` if there is none now.
-    fn next_after(
-        &self,
-        stream: &str,
-        shard: &str,
-        position: &SequenceNumber,
-    ) -> impl Future<Output = Result<Option<SequenceNumber>, String>> + Send;
-}
-
-/// No source to look at: gaps are not noticed.
-#[derive(Clone, Copy, Debug)]
-pub struct Unwatched;
-
-impl Source for Unwatched {
-    async fn next_after(&self, _: &str, _: &str, _: &SequenceNumber) -> Result<Option<SequenceNumber>, String> {
-        Ok(None)
-    }
-}
-
-impl Source for tidemill_aws::KinesisSource {
-    async fn next_after(
-        &self,
-        stream: &str,
-        shard: &str,
-        position: &SequenceNumber,
-    ) -> Result<Option<SequenceNumber>, String> {
-        Self::next_after(self, stream, shard, position).await
-    }
-}
 
 /// The view's position, if the stream has records between it and `first`, the first one that was delivered behind it.
 ///
@@ -57,7 +25,7 @@ pub(super) async fn find<P: Source>(
     if !is_new && first.arrival <= arrival.plus(LONG_MS) {
         return None;
     }
-    match source.next_after(&journal.stream, &journal.shard, &position.sequence).await {
+    match source.next_after(&journal.stream, &journal.shard, Some(&position.sequence)).await {
         Ok(next) => next.filter(|next| *next < first.position.sequence).map(|_| position.clone()),
         Err(why) => {
             tracing::warn!(%journal, why, "cannot look for records that were left out");

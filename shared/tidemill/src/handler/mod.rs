@@ -1,5 +1,6 @@
 //! The way of a batch: open the shard's journal, then flush, step and commit until everything is in, fired and flushed.
 
+mod begin;
 mod breaker;
 mod cache;
 mod done;
@@ -7,14 +8,16 @@ mod gap;
 mod next;
 mod relay;
 mod shard;
+mod source;
 mod suspicion;
+mod tick;
 
 use std::collections::BTreeMap;
 
-use tidemill_core::{Caps, Enriched, Record, Shard, Step};
+use tidemill_core::{Caps, Enriched, EventTime, Record, Shard, Step};
 use tidemill_journal::{
-    CaughtUp, Committed, Deadline, Draft, Incarnation, JournalId, Ring, Schema, Sink, Store, View, commit, flush, init,
-    load, still_holds,
+    CaughtUp, Committed, Deadline, Draft, Incarnation, JournalId, Kind, Ring, Sink, Store, View, commit, flush,
+    still_holds,
 };
 
 use crate::outbox::Outbox;
@@ -26,8 +29,10 @@ use shard::OpenShard;
 use suspicion::Suspicion;
 
 pub use done::Done;
-pub use gap::{Source, Unwatched};
 pub use relay::RelayHandler;
+pub use source::{Source, Unwatched};
+pub use tick::Ticked;
+pub use tidemill_aws::ShardInfo;
 
 /// How many records an asynchronous stage looks at before they are stepped and committed.
 const ENRICHED_TOGETHER: usize = 500;
@@ -40,6 +45,8 @@ pub type DrawIncarnation = Box<dyn Fn() -> Incarnation + Send + Sync>;
 pub enum Work<'r> {
     /// Records in shard order, some of which may be in already.
     Records(&'r [Record<'r>]),
+    /// A tick of the schedule, with the schedule's own time: event time goes on if the shard is quiet.
+    Tick(EventTime),
     /// The end of input: everything closes, and the journal takes no more records.
     Drain,
 }
@@ -114,7 +121,7 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
     ) -> Result<Done, Error> {
         let journal =
             JournalId { pipeline: self.pipeline.name().to_owned(), stream: stream.to_owned(), shard: shard.to_owned() };
-        let mut open = self.open(&journal).await?;
+        let mut open = self.open(&journal, deadline).await?;
         let result = self.work(&journal, &mut open, work, deadline).await;
         // An error is no crash: this process lives to tell.
         let cleared = open.suspicion.clear(&self.store, &journal, &open.view).await;
@@ -129,44 +136,30 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
     }
 
     /// The shard as it was left, or read from its journal.
-    async fn open(&mut self, journal: &JournalId) -> Result<OpenShard, Error> {
+    async fn open(&mut self, journal: &JournalId, deadline: Deadline) -> Result<OpenShard, Error> {
         let Some(mut open) = self.shards.take(journal) else {
-            let (view, state) = self.load(journal).await?;
+            let (view, state) = self.load(journal, deadline).await?;
             let suspicion = match self.survived.contains_key(journal) {
                 true => Suspicion::None,
                 false => Suspicion::raise(&self.store, journal, &view).await?,
             };
             let breaker = self.survived.get(journal).copied().unwrap_or_default();
-            return Ok(OpenShard { view, state, is_exact: true, is_current: true, is_new: true, suspicion, breaker });
+            return Ok(OpenShard { suspicion, breaker, ..OpenShard::found(view, state) });
         };
         open.is_current = open.view.is_wary();
         if open.is_current && open.follow(&self.store, journal).await? == CaughtUp::Lost {
-            (open.view, open.state) = self.load(journal).await?;
+            (open.view, open.state) = self.load(journal, deadline).await?;
             open.view.meet_others();
         }
         Ok(open)
     }
 
-    /// View and state from the journal, which is begun if there is none.
-    async fn load(&self, journal: &JournalId) -> Result<(View, Box<dyn Shard>), Error> {
-        let schema =
-            Schema { journal: journal.clone(), fingerprint: self.pipeline.fingerprint(), starting_sequence: None };
-        loop {
-            let loaded = load(&self.store, journal, Some(&schema), || self.pipeline.open()).await?;
-            if let Some((view, state)) = loaded {
-                self.shards.check_not_restored(journal, &view)?;
-                return Ok((view, state));
-            }
-            init(&self.store, journal, (self.draw_incarnation)(), self.limits.ring, schema.clone()).await?;
-        }
-    }
-
     /// Brings a view that proved to be stale up to the journal. Stale but nothing to catch up with means that the journal
     /// was begun anew: load it.
-    async fn renew(&self, journal: &JournalId, open: &mut OpenShard) -> Result<(), Error> {
+    async fn renew(&self, journal: &JournalId, open: &mut OpenShard, deadline: Deadline) -> Result<(), Error> {
         if open.follow(&self.store, journal).await? != CaughtUp::Advanced {
             open.is_exact = false;
-            (open.view, open.state) = self.load(journal).await?;
+            (open.view, open.state) = self.load(journal, deadline).await?;
             open.is_exact = true;
             open.view.meet_others();
         }
@@ -215,13 +208,18 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
         let mut caps = open.suspicion.caps(self.limits.caps);
         let mut may_spill = false;
         loop {
+            // A conflict means that another environment is at work: the shard is not quiet.
+            let quiet = match work {
+                Work::Tick(now) if done.conflicts == 0 => self.quiet_watermark(journal, &open.view, now).await?,
+                _ => None,
+            };
             let flushed = flush(&self.store, &self.sink, journal, &mut open.view, deadline).await?;
             let view = flushed.view();
-            let Some(next) = next(view, open.state.as_ref(), work) else {
+            let Some(next) = next(view, open.state.as_ref(), work, quiet) else {
                 if open.is_current || still_holds(&self.store, journal, &open.view).await? {
                     return Ok(done.complete(work));
                 }
-                self.renew(journal, open).await?;
+                self.renew(journal, open, deadline).await?;
                 continue;
             };
             // At least one commit each time, however late it is: a shard must not stand still.
@@ -235,7 +233,7 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
                 None => None,
             };
             let mut draft = self.draft(journal, view, &next, &step, open.state.as_mut())?;
-            (draft.gap, draft.may_spill) = (gap.clone(), may_spill);
+            (draft.gap, draft.tick, draft.may_spill) = (gap.clone(), tick_time(work, next.kind), may_spill);
             match commit(&self.store, journal, flushed, draft, open.state.as_ref(), deadline).await? {
                 Committed::Done => {
                     open.state.install();
@@ -249,7 +247,7 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
                 }
                 Committed::Conflict => {
                     done.conflicts += 1;
-                    self.renew(journal, open).await?;
+                    self.renew(journal, open, deadline).await?;
                 }
                 Committed::TooLarge { .. } => {
                     open.state.discard();
@@ -291,4 +289,12 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
 pub(crate) fn with_enriched<'r>(records: &'r [Record<'r>], enriched: &'r [Enriched]) -> Vec<Record<'r>> {
     let with = |(record, enriched): (&Record<'r>, &'r Enriched)| Record { enriched: Some(enriched), ..record.clone() };
     if enriched.is_empty() { records.to_vec() } else { records.iter().zip(enriched).map(with).collect() }
+}
+
+/// The time of the tick that a commit is of, if it is one's.
+fn tick_time(work: Work<'_>, kind: Kind) -> Option<EventTime> {
+    match (work, kind) {
+        (Work::Tick(now), Kind::Tick) => Some(now),
+        _ => None,
+    }
 }

@@ -13,7 +13,9 @@ pub(super) struct Next<'r> {
 }
 
 /// What to do next on a flushed view: the rest of a firing first, before any record is taken. `None` when all is done.
-pub(super) fn next<'r>(view: &View, state: &dyn Shard, work: Work<'r>) -> Option<Next<'r>> {
+///
+/// `quiet` is where a tick may move event time to.
+pub(super) fn next<'r>(view: &View, state: &dyn Shard, work: Work<'r>, quiet: Option<Watermark>) -> Option<Next<'r>> {
     let is_drained = view.kind() == Kind::Drain;
     if state.is_due(view.progress().watermark) {
         let kind = if is_drained { Kind::Drain } else { Kind::Data };
@@ -24,9 +26,17 @@ pub(super) fn next<'r>(view: &View, state: &dyn Shard, work: Work<'r>) -> Option
             let records = behind(records, view.position());
             (!records.is_empty()).then(|| Next { kind: Kind::Data, progress: view.progress().clone(), records })
         }
-        Work::Drain if is_drained => None,
+        // Only if something comes of it: a commit that moves nothing but time costs as much as one that does.
+        Work::Tick(_) => quiet.filter(|watermark| state.is_due(*watermark)).map(|watermark| {
+            let mut progress = view.progress().clone();
+            progress.advance_to(watermark);
+            Next { kind: Kind::Tick, progress, records: &[] }
+        }),
+        // Its children go on.
+        Work::Drain if is_drained || view.kind() == Kind::Seal => None,
         Work::Drain => {
-            let progress = Progress { watermark: Watermark::END, ..view.progress().clone() };
+            let mut progress = view.progress().clone();
+            progress.advance_to(Watermark::END);
             Some(Next { kind: Kind::Drain, progress, records: &[] })
         }
     }

@@ -22,6 +22,12 @@ pub(super) struct OpenShard {
 }
 
 impl OpenShard {
+    /// As it was found in its journal.
+    pub(super) fn found(view: View, state: Box<dyn Shard>) -> Self {
+        let (suspicion, breaker) = (Suspicion::None, Breaker::default());
+        Self { view, state, is_exact: true, is_current: true, is_new: true, suspicion, breaker }
+    }
+
     /// Takes in what others committed.
     pub(super) async fn follow<S: Store>(&mut self, store: &S, journal: &JournalId) -> Result<CaughtUp, Error> {
         self.state.discard();

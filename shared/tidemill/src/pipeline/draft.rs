@@ -19,6 +19,7 @@ pub(super) struct Draft {
     pub(super) sides: BTreeMap<&'static str, u16>,
     /// What asks other services before the step.
     pub(super) enricher: Option<Box<dyn Enricher>>,
+    pub(super) out_of_order: Option<OutOfOrder>,
     pub(super) summary: String,
     pub(super) problems: Vec<String>,
 }
@@ -31,6 +32,7 @@ impl Draft {
             further: Vec::new(),
             sides: BTreeMap::new(),
             enricher: None,
+            out_of_order: None,
             summary: String::new(),
             problems: Vec::new(),
         };
@@ -100,6 +102,10 @@ impl Draft {
     pub(super) fn check_bounds(&mut self, out_of_order: OutOfOrder) {
         self.check_duration("out-of-orderness bound", out_of_order.bound());
         self.check_duration("max_ahead", out_of_order.ahead());
+        if let Some(idle) = out_of_order.idle() {
+            self.check_duration("idle_after", idle);
+        }
+        self.out_of_order = Some(out_of_order);
         self.summary = format!(
             "records at most {:?} out of order, event times at most {:?} ahead of arrival",
             out_of_order.bound(),

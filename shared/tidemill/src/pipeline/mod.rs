@@ -31,7 +31,7 @@ pub(crate) use results::Engine;
 
 use std::fmt;
 
-use tidemill_core::{Fingerprint, Processor, Shard, Stateless};
+use tidemill_core::{Fingerprint, OutOfOrder, Processor, Shard, Stateless};
 
 use crate::error::PipelineError;
 use draft::Draft;
@@ -47,6 +47,7 @@ pub struct Pipeline {
     /// Of results, by number.
     sinks: Vec<Sink>,
     late: Option<Sink>,
+    out_of_order: Option<OutOfOrder>,
     on_bad: OnBad,
     version: u32,
     summary: String,
@@ -103,6 +104,11 @@ impl Pipeline {
             Engine::Keyed(_) => None,
             Engine::Stateless(stateless) => Some(stateless.as_ref()),
         }
+    }
+
+    /// How far out of order records come; `None` without event time.
+    pub(crate) const fn out_of_order(&self) -> Option<OutOfOrder> {
+        self.out_of_order
     }
 
     /// What asks other services about records before the step.
@@ -182,9 +188,9 @@ impl Complete {
     /// Every mistake at once, each with its fix.
     pub fn build(self) -> Result<Pipeline, PipelineError> {
         let Self { draft, engine, sinks, on_bad, version } = self;
-        let Draft { name, late, enricher, summary, problems, .. } = draft;
+        let Draft { name, late, enricher, out_of_order, summary, problems, .. } = draft;
         if problems.is_empty() {
-            Ok(Pipeline { name, engine, enricher, sinks, late, on_bad, version, summary })
+            Ok(Pipeline { name, engine, enricher, sinks, late, out_of_order, on_bad, version, summary })
         } else {
             Err(PipelineError { pipeline: name, problems })
         }

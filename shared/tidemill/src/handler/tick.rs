@@ -1,0 +1,152 @@
+//! A scheduled tick: event time goes on in shards that have gone quiet, and children that got no record yet begin.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use tidemill_core::{EventTime, Watermark, millis};
+use tidemill_journal::{Deadline, JournalId, Kind, Sink, Store, View};
+
+use super::source::Source;
+use super::{Handler, ShardInfo, Work};
+use crate::Error;
+
+/// What a tick did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ticked {
+    /// Shards looked at.
+    pub shards: usize,
+    /// Shards whose event time went on.
+    pub moved: usize,
+    /// Results that went out.
+    pub outputs: usize,
+    /// Shards that were left for the next tick, because time was up.
+    pub left: usize,
+}
+
+/// How far the parents of a shard have come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// One of them may still have records to take.
+    Open,
+    /// They never had a record: there is nothing to go on from.
+    Nothing,
+    /// They are through.
+    Through,
+}
+
+impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
+    /// Lets the quiet shards of a stream go on, as of `now`: the schedule's own time, never a clock, so that a tick that
+    /// comes twice does the same twice. What is not done by the deadline is done by the next tick.
+    ///
+    /// # Errors
+    /// As for [`handle`](Self::handle); of several shards the first error, after all were looked at.
+    pub async fn tick(&mut self, stream: &str, now: EventTime, deadline: Deadline) -> Result<Ticked, Error> {
+        let journal =
+            |shard: String| JournalId { pipeline: self.pipeline.name().to_owned(), stream: stream.to_owned(), shard };
+        let told = self.source.shards(stream).await;
+        let shards = told.map_err(|why| Error::Source { journal: journal("all shards".to_owned()), why })?;
+        let journals: Vec<JournalId> = shards.iter().map(|info| journal(info.shard.clone())).collect();
+        let (mut ticked, mut failed) = (Ticked::default(), None);
+        for (journal, info) in journals.iter().zip(&shards) {
+            if ticked.shards > 0 && deadline.has_passed() {
+                ticked.left += 1;
+                continue;
+            }
+            ticked.shards += 1;
+            match self.tick_shard(journal, info, &shards, now, deadline).await {
+                Ok(outputs) => {
+                    ticked.moved += usize::from(outputs.is_some());
+                    ticked.outputs += outputs.unwrap_or(0);
+                }
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        failed.map_or(Ok(ticked), Err)
+    }
+
+    /// How many outputs went out, if event time went on.
+    ///
+    /// A shard that was split or merged stays where it is: records that came before the tick may wait in its children,
+    /// which go on from here. (The clock of a parent would make them late.) `shards` was listed after the tick's time, so
+    /// no record that arrived before it lies in a child that is not listed.
+    async fn tick_shard(
+        &mut self,
+        journal: &JournalId,
+        info: &ShardInfo,
+        shards: &[ShardInfo],
+        now: EventTime,
+        deadline: Deadline,
+    ) -> Result<Option<usize>, Error> {
+        if info.is_closed {
+            return Ok(None);
+        }
+        let has_begun = self.shards.has(journal) || self.find(journal).await?.is_some();
+        if !has_begun && self.end(journal, info, shards).await? != End::Through {
+            return Ok(None);
+        }
+        let done = self.handle(&journal.stream, &journal.shard, Work::Tick(now), deadline).await?;
+        Ok((done.commits > 0).then_some(done.outputs))
+    }
+
+    /// Whether the parents of a shard that has not begun are through, so that it may go on from them although it has no
+    /// record: each is sealed, or closed without a record behind its position, and so are its own parents if it has not
+    /// begun either. Unlike for a child that has a record, nothing vouches here for what the event source delivered.
+    fn end<'f>(
+        &'f self,
+        child: &'f JournalId,
+        info: &'f ShardInfo,
+        shards: &'f [ShardInfo],
+    ) -> Pin<Box<dyn Future<Output = Result<End, Error>> + Send + 'f>> {
+        Box::pin(async move {
+            let mut end = End::Nothing;
+            for parent in &info.parents {
+                let journal = JournalId { shard: parent.clone(), ..child.clone() };
+                let listed = shards.iter().find(|info| info.shard == *parent);
+                let view = self.find(&journal).await?.map(|(view, _)| view);
+                end = match (&view, listed) {
+                    (Some(view), _) if view.kind() == Kind::Seal => End::Through,
+                    (None, None) => end,
+                    (_, Some(listed)) if !listed.is_closed => return Ok(End::Open),
+                    (view, listed) => {
+                        if self.has_next(&journal, view.as_ref()).await? {
+                            return Ok(End::Open);
+                        }
+                        match (view, listed) {
+                            (None, Some(listed)) => match self.end(&journal, listed, shards).await? {
+                                End::Open => return Ok(End::Open),
+                                End::Nothing => end,
+                                End::Through => End::Through,
+                            },
+                            _ => End::Through,
+                        }
+                    }
+                };
+            }
+            Ok(end)
+        })
+    }
+
+    /// Whether the shard holds a record behind the view's position.
+    async fn has_next(&self, journal: &JournalId, view: Option<&View>) -> Result<bool, Error> {
+        let position = view.and_then(View::position).map(|position| &position.sequence);
+        let next = self.source.next_after(&journal.stream, &journal.shard, position).await;
+        Ok(next.map_err(|why| Error::Source { journal: journal.clone(), why })?.is_some())
+    }
+
+    /// Where event time has come to in a shard that is quiet at `now` and has no records waiting; `None` otherwise.
+    pub(super) async fn quiet_watermark(
+        &self,
+        journal: &JournalId,
+        view: &View,
+        now: EventTime,
+    ) -> Result<Option<Watermark>, Error> {
+        let out_of_order = self.pipeline.out_of_order();
+        let Some(idle) = out_of_order.and_then(|out_of_order| out_of_order.idle()) else { return Ok(None) };
+        let ms = |duration| millis(duration).unwrap_or(i64::MAX);
+        let bound = out_of_order.map_or(i64::MAX, |out_of_order| ms(out_of_order.bound()));
+        let is_open = !matches!(view.kind(), Kind::Seal | Kind::Drain);
+        let quiet = view.progress().quiet_watermark(now, bound, ms(idle)).filter(|_| is_open);
+        let Some(watermark) = quiet else { return Ok(None) };
+        Ok((!self.has_next(journal, Some(view)).await?).then_some(watermark))
+    }
+}
