@@ -120,8 +120,8 @@ impl<K, W, A: Aggregate> AggregateWindows<K, W, A> {
         Ok(vec![window])
     }
 
-    /// A session becomes part of `window`. One that is just that stays what it was; of another that fired, the result is
-    /// void from now on.
+    /// A session becomes part of `window`. One that is just that stays what it was; results of another are void from now
+    /// on.
     fn merge_session(
         &self,
         into: WindowCell<A::State>,
@@ -134,8 +134,9 @@ impl<K, W, A: Aggregate> AggregateWindows<K, W, A> {
             cell.pane
         } else {
             let mut pane = into.pane;
+            let is_void = cell.pane.has_results();
             pane.replaces.extend(cell.pane.replaces);
-            pane.replaces.extend((cell.pane.next_index > 0).then_some(session));
+            pane.replaces.extend(is_void.then_some(session));
             pane.news += cell.pane.news;
             pane.early = [pane.early, cell.pane.early].into_iter().flatten().min();
             pane
