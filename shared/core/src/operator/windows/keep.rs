@@ -182,9 +182,16 @@ impl<K, W, A: Aggregate> AggregateWindows<K, W, A> {
     }
 }
 
+/// In order of their start. Those of a key lie apart, so what does not touch has none before it that does.
 fn sessions_touching<S>(own: Span, state: &super::KeyState<'_, '_, WindowCell<S>>) -> Vec<Span> {
-    let behind = Slot::Window(own.end.plus(1), EventTime::from_millis(i64::MIN));
-    let windows = state.slots(Slot::Window(EventTime::from_millis(i64::MIN), EventTime::from_millis(i64::MIN)), behind);
-    let spans = windows.iter().filter_map(Slot::span);
-    spans.filter(|session| Session::touches(*session, own)).collect()
+    let least = EventTime::from_millis(i64::MIN);
+    let mut behind = Slot::Window(own.end.plus(1), least);
+    let mut met = Vec::new();
+    while let Some(slot) = state.last_slot(Slot::Window(least, least), behind) {
+        let Some(session) = slot.span().filter(|session| Session::touches(*session, own)) else { break };
+        met.push(session);
+        behind = slot;
+    }
+    met.reverse();
+    met
 }
