@@ -44,6 +44,9 @@ pub(crate) trait Operator: Clone {
     fn fire(&mut self, watermark: i64) -> Vec<Outcome>;
 }
 
+/// What tells repeats.
+pub(crate) type Id = fn(&Event) -> i64;
+
 /// One shard.
 #[derive(Clone)]
 pub(crate) struct Shard<O> {
@@ -52,7 +55,7 @@ pub(crate) struct Shard<O> {
     /// The events that a record is made into; none if it is filtered out.
     pub(crate) events: fn(&Record) -> Vec<Event>,
     /// For how long repeats are known, and their id.
-    pub(crate) dedup: Option<(i64, fn(&Event) -> i64)>,
+    pub(crate) dedup: Option<(i64, Id)>,
     /// Key, id and until when.
     pub(crate) known: Vec<(String, i64, i64)>,
 }
