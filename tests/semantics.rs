@@ -337,9 +337,9 @@ fn a_window_that_the_watermark_jumped_over_with_its_early_result_closes_in_its_t
         .to(Kinesis::stream("visits"))
         .build();
     let mut driver = Driver::new(pipeline.expect("the pipeline is sound"));
-    driver.push(click("b", 500)).push(click("a", 300)).drain();
-    // The early result of `b` would have been due before the end of `a`.
-    let closed = [("a", 10_300), ("b", 10_500)].map(|(page, end)| (page.to_owned(), end, "on_time".to_owned(), 1));
+    driver.push(click("a", 500)).push(click("b", 300)).drain();
+    // Both would have given an early result at 1 000, `a` first.
+    let closed = [("b", 10_300), ("a", 10_500)].map(|(page, end)| (page.to_owned(), end, "on_time".to_owned(), 1));
     assert_eq!(driver.results::<(String, i64, String, u64)>(), closed);
 }
 
