@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tidemill::testing::Driver;
-use tidemill::{EventTime, Json, JsonRef, Kinesis, OutOfOrder, Pipeline, Reason, Tumbling};
+use tidemill::{Early, EventTime, Json, JsonRef, Kinesis, OutOfOrder, Pipeline, Reason, Session, Tumbling};
 use tidemill_core::Origin;
 
 #[derive(serde::Deserialize)]
@@ -322,4 +322,44 @@ fn every_mistake_of_a_pipeline_is_reported_at_once() {
         .expect_err("it is unsound");
     assert_eq!(error.problems.len(), 6, "{error}");
     assert_eq!(format!("{error:?}"), error.to_string(), "main prints Debug: it must be the report for people");
+}
+
+#[test]
+fn a_window_that_the_watermark_jumped_over_with_its_early_result_closes_in_its_turn() {
+    let pipeline = Pipeline::named("early")
+        .source(Json::<Click>::new())
+        .event_time(|click| click.at, OutOfOrder::at_most(Duration::ZERO))
+        .key_by(|click| click.page.clone())
+        .window(Session::gap(10 * SECOND))
+        .early(Early::every(SECOND))
+        .aggregate(|over| over.count())
+        .emit(|pane, clicks| (pane.key, pane.window.end, pane.timing.as_str(), clicks))
+        .to(Kinesis::stream("visits"))
+        .build();
+    let mut driver = Driver::new(pipeline.expect("the pipeline is sound"));
+    driver.push(click("a", 500)).push(click("b", 300)).drain();
+    // Both would have given an early result at 1 000, `a` first.
+    let closed = [("b", 10_300), ("a", 10_500)].map(|(page, end)| (page.to_owned(), end, "on_time".to_owned(), 1));
+    assert_eq!(driver.results::<(String, i64, String, u64)>(), closed);
+}
+
+#[test]
+fn results_of_sessions_that_grew_are_void_once_a_result_says_so() {
+    let pipeline = Pipeline::named("visits")
+        .source(Json::<Click>::new())
+        .event_time(|click| click.at, OutOfOrder::at_most(Duration::ZERO))
+        .key_by(|click| click.page.clone())
+        .window(Session::gap(10 * SECOND))
+        .early(Early::every_records(1))
+        .aggregate(|over| over.count())
+        .emit(|pane, clicks| (pane.window.end, clicks, pane.replaces))
+        .filter(|(_, clicks, _)| *clicks != 2 && *clicks != 3)
+        .to(Kinesis::stream("visits"))
+        .build();
+    let mut driver = Driver::new(pipeline.expect("the pipeline is sound"));
+    for at in [0, 1_000, 2_000, 3_000] {
+        driver.push(click("a", at));
+    }
+    let replaced = json!([{"start": 0, "end": 10_000}]);
+    assert_eq!(driver.results::<Value>(), [json!([10_000, 1, []]), json!([13_000, 4, replaced])]);
 }

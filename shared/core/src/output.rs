@@ -79,7 +79,7 @@ pub struct PaneId {
     pub timing: Timing,
     /// 0, 1, 2, … per (key, window).
     pub index: u32,
-    /// Windows of the same key that fired before and are part of this one since: their results are void.
+    /// Windows of the same key that gave results before and are part of this one since: those results are void.
     pub replaces: Vec<Span>,
 }
 

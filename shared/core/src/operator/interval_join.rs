@@ -101,8 +101,7 @@ where
                 values.extend(self.join(turn, &event, partner)?);
             }
         }
-        let of_the_time = state.slots(Slot::Buffered(own, time, 0), Slot::Buffered(own, time.plus(1), 0));
-        let number = match of_the_time.last() {
+        let number = match state.last_slot(Slot::Buffered(own, time, 0), Slot::Buffered(own, time.plus(1), 0)) {
             Some(Slot::Buffered(_, _, number)) => number + 1,
             _ => 0,
         };

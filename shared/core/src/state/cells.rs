@@ -59,6 +59,12 @@ impl<C> Cells<C> {
         kept.chain(self.touched.range(first..end).map(|(id, _)| id.slot.clone())).collect()
     }
 
+    /// The last cell in a range that is taken now or was at the last commit.
+    pub(super) fn last(&self, first: &CellId, end: &CellId) -> Option<&CellId> {
+        let kept = self.kept.range(first..end).next_back().map(|(id, _)| id);
+        kept.max(self.touched.range(first..end).next_back().map(|(id, _)| id))
+    }
+
     /// The cell that is due first, if it is at `watermark`.
     pub(crate) fn first_due(&self, watermark: Watermark) -> Option<&Due> {
         self.due.first().filter(|due| watermark.has_reached(due.at))

@@ -72,6 +72,19 @@ impl<C> KeyState<'_, '_, C> {
         slots.into_iter().filter(|slot| self.cell(slot).is_some()).collect()
     }
 
+    /// The last taken slot from `first` on and before `end`, which lies behind it.
+    pub(crate) fn last_slot(&self, first: Slot, end: Slot) -> Option<Slot> {
+        let (first, mut end) = (self.id(first), self.id(end));
+        loop {
+            let staged = self.edit.staged.0.range(&first..&end).next_back().map(|(id, _)| id);
+            let last = staged.max(self.edit.cells.last(&first, &end))?.clone();
+            if self.cell(&last.slot).is_some() {
+                return Some(last.slot);
+            }
+            end = last;
+        }
+    }
+
     fn id(&self, slot: Slot) -> CellId {
         CellId { key: self.key.clone(), slot }
     }

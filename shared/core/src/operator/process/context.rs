@@ -52,6 +52,7 @@ trait Cells {
     fn put(&mut self, slot: Slot, cell: ProcessCell);
     fn remove(&mut self, slot: Slot);
     fn slots(&self, first: Slot, end: Slot) -> Vec<Slot>;
+    fn last_slot(&self, first: Slot, end: Slot) -> Option<Slot>;
 }
 
 impl Cells for KeyState<'_, '_, ProcessCell> {
@@ -69,6 +70,10 @@ impl Cells for KeyState<'_, '_, ProcessCell> {
 
     fn slots(&self, first: Slot, end: Slot) -> Vec<Slot> {
         Self::slots(self, first, end)
+    }
+
+    fn last_slot(&self, first: Slot, end: Slot) -> Option<Slot> {
+        Self::last_slot(self, first, end)
     }
 }
 
@@ -195,7 +200,8 @@ impl<'c, K: Key, T> Context<'c, K, T> {
     /// # Errors
     /// Only if the element's own `Serialize` fails.
     pub fn push<V: Serialize>(&mut self, list: List<V>, element: &V) -> Result<(), Reject> {
-        let number = match self.elements(list).last() {
+        let slot = |number| Slot::Element(Cow::Borrowed(list.name), number);
+        let number = match self.state.last_slot(slot(0), slot(u64::MAX)) {
             Some(Slot::Element(_, number)) => number + 1,
             _ => 0,
         };

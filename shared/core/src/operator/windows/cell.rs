@@ -37,7 +37,10 @@ pub(super) struct PaneState {
     /// When it is to give an early result.
     #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
     pub(super) early: Option<EventTime>,
-    /// Windows that fired and are part of this one since.
+    /// Whether it fired and nothing was sent of it so far: there was no result, or none could be made.
+    #[serde(rename = "s", default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) silent: bool,
+    /// Windows that gave results and are part of this one since, until a result has said so.
     #[serde(rename = "r", default, skip_serializing_if = "Vec::is_empty")]
     pub(super) replaces: Vec<Span>,
 }
@@ -54,11 +57,18 @@ impl PaneState {
         *self == Self::default()
     }
 
-    /// After a firing.
-    pub(super) fn fired(&self, timing: Timing) -> Self {
+    /// Whether something was sent of it.
+    pub(super) const fn has_results(&self) -> bool {
+        self.next_index > 0 && !self.silent
+    }
+
+    /// After a firing, of which something was sent or nothing.
+    pub(super) fn fired(&self, timing: Timing, sent: bool) -> Self {
         Self {
             next_index: self.next_index.saturating_add(1),
             closed: self.closed || timing != Timing::Early,
+            silent: !sent && !self.has_results(),
+            replaces: if sent { Vec::new() } else { self.replaces.clone() },
             ..Self::default()
         }
     }

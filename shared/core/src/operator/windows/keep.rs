@@ -120,8 +120,8 @@ impl<K, W, A: Aggregate> AggregateWindows<K, W, A> {
         Ok(vec![window])
     }
 
-    /// A session becomes part of `window`. One that is just that stays what it was; of another that fired, the result is
-    /// void from now on.
+    /// A session becomes part of `window`. One that is just that stays what it was; results of another are void from now
+    /// on.
     fn merge_session(
         &self,
         into: WindowCell<A::State>,
@@ -134,8 +134,9 @@ impl<K, W, A: Aggregate> AggregateWindows<K, W, A> {
             cell.pane
         } else {
             let mut pane = into.pane;
+            let is_void = cell.pane.has_results();
             pane.replaces.extend(cell.pane.replaces);
-            pane.replaces.extend((cell.pane.next_index > 0).then_some(session));
+            pane.replaces.extend(is_void.then_some(session));
             pane.news += cell.pane.news;
             pane.early = [pane.early, cell.pane.early].into_iter().flatten().min();
             pane
@@ -181,9 +182,16 @@ impl<K, W, A: Aggregate> AggregateWindows<K, W, A> {
     }
 }
 
+/// In order of their start. Those of a key lie apart, so what does not touch has none before it that does.
 fn sessions_touching<S>(own: Span, state: &super::KeyState<'_, '_, WindowCell<S>>) -> Vec<Span> {
-    let behind = Slot::Window(own.end.plus(1), EventTime::from_millis(i64::MIN));
-    let windows = state.slots(Slot::Window(EventTime::from_millis(i64::MIN), EventTime::from_millis(i64::MIN)), behind);
-    let spans = windows.iter().filter_map(Slot::span);
-    spans.filter(|session| Session::touches(*session, own)).collect()
+    let least = EventTime::from_millis(i64::MIN);
+    let mut behind = Slot::Window(own.end.plus(1), least);
+    let mut met = Vec::new();
+    while let Some(slot) = state.last_slot(Slot::Window(least, least), behind) {
+        let Some(session) = slot.span().filter(|session| Session::touches(*session, own)) else { break };
+        met.push(session);
+        behind = slot;
+    }
+    met.reverse();
+    met
 }

@@ -36,8 +36,8 @@ pub struct Pane<K> {
     pub timing: Timing,
     /// 0, 1, 2, … per (key, window).
     pub index: u32,
-    /// Windows of the key that fired before and are part of this one since, as sessions merge or grow. Their results are
-    /// void: a consumer that keeps results by key and window removes these.
+    /// Windows of the key that gave results before and are part of this one since, as sessions merge or grow. Those
+    /// results are void: a consumer that keeps results by key and window removes these.
     pub replaces: Vec<Span>,
 }
 
@@ -122,7 +122,7 @@ impl<K: Key, W: Accepts<A>, A: Aggregate> AggregateWindows<K, W, A> {
     }
 
     /// Sends what the window holds. A result that cannot be made goes to the quarantine with the window's state: no
-    /// record is to blame.
+    /// record is to blame. What the pane replaces stays with the window until a result has said so.
     fn fire_pane(
         &self,
         keeping: &Keeping<'_, A>,
@@ -134,9 +134,11 @@ impl<K: Key, W: Accepts<A>, A: Aggregate> AggregateWindows<K, W, A> {
         let slot = Slot::window(window);
         let Some(cell) = state.get(&slot) else { return };
         let (pane, accumulator) = (cell.pane.clone(), cell.accumulator.clone());
-        state.put(slot, WindowCell { accumulator, pane: pane.fired(timing) });
-        let id = PaneId { window, timing, index: pane.next_index, replaces: pane.replaces };
-        match self.result(keeping, &id, turn, state) {
+        let id = PaneId { window, timing, index: pane.next_index, replaces: pane.replaces.clone() };
+        let result = self.result(keeping, &id, turn, state);
+        let sent = matches!(&result, Ok(values) if !values.is_empty());
+        state.put(slot, WindowCell { accumulator, pane: pane.fired(timing, sent) });
+        match result {
             Ok(values) => {
                 let time = if window.end.in_calendar() { window.end } else { turn.now.time };
                 turn.emit(time, &Cause::Pane(id), 0, values);
@@ -201,11 +203,16 @@ where
 
     fn fire(&self, slot: &Slot, turn: &mut Turn<'_, K>, state: &mut WindowState<'_, '_, A>) -> Result<(), Reject> {
         let (Some(window), Some(cell)) = (slot.span(), state.get(slot)) else { return Ok(()) };
-        let is_closed = cell.pane.closed;
         let (keeping, watermark) = (self.window.keeping(), turn.now.watermark);
         if !watermark.has_reached(window.end) {
             self.fire_pane(&keeping, window, Timing::Early, turn, state);
-        } else if !is_closed {
+        } else if turn.now.time < window.end {
+            // The watermark went over an early result and the end at once: the window closes in its turn.
+            let mut closing = cell.clone();
+            closing.pane.early = None;
+            state.put(slot.clone(), closing);
+            return Ok(());
+        } else if !cell.pane.closed {
             self.fire_pane(&keeping, window, Timing::OnTime, turn, state);
         }
         if self.is_gone(window, watermark) {
