@@ -1,7 +1,8 @@
 //! How many flights leave each New York airport in each hour, and how late they are.
 //!
 //! Flights come in the order in which they land; what counts is when they left. A flight of more than six hours may
-//! therefore come after its hour has closed: it is late, and goes to a stream of its own.
+//! therefore come after its hour has closed: it is late, and goes to a stream of its own. At night, after an hour without
+//! a flight, ticks let the clock close the hours.
 
 use std::time::Duration;
 
@@ -43,7 +44,7 @@ pub struct Departures {
 pub fn departures() -> Result<Pipeline, PipelineError> {
     Pipeline::named("departures")
         .source(Json::<Flight>::new())
-        .event_time(|f| f.departed_at, OutOfOrder::at_most(Duration::from_hours(6)))
+        .event_time(|f| f.departed_at, OutOfOrder::at_most(Duration::from_hours(6)).idle_after(Duration::from_hours(1)))
         .key_by(|f| f.origin.clone())
         .window(Tumbling::every(Duration::from_hours(1)))
         .late_to(Kinesis::stream("late-flights"))

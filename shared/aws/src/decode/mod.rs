@@ -357,7 +357,8 @@ mod tests {
     fn events_of_other_services_are_refused() {
         let sqs = br#"{"Records":[{"messageId":"1","body":"x","eventSource":"aws:sqs","eventSourceARN":"arn:x"}]}"#;
         assert!(message(sqs).contains("is not a Kinesis event: record 0 is of `aws:sqs`"));
-        assert!(message(br#"{"detail-type":"Scheduled Event"}"#).contains("it has no `Records`"));
+        assert!(message(br#"{"detail-type":"Object Created"}"#).contains("it has no `Records`"));
+        assert!(message(br#"{"detail-type":"Scheduled Event"}"#).contains("no time in RFC 3339"));
         assert!(message(b"not JSON").starts_with("the invocation does not read as a Kinesis event: expected"));
     }
 

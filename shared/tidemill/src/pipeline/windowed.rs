@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tidemill_core::aggregate::{Add, Aggregate, Collect, Kept, Over, Sides};
 use tidemill_core::operator::{Early, Pane, Side};
-use tidemill_core::window::{Accepts, Window};
+use tidemill_core::window::{Accepts, Keeping, Window};
 use tidemill_core::{Events, Key, Source};
 
 use super::draft::Draft;
@@ -59,6 +59,14 @@ impl<E: Events, K: Key, W: Window> Windowed<E, K, W> {
         W: Accepts<A>,
     {
         aggregate.problems().into_iter().for_each(|problem| self.draft.problem(problem));
+        if matches!(Accepts::<A>::keeping(&self.window), Keeping::Whole(_))
+            && (self.early.is_some() || !self.lateness.is_zero())
+        {
+            self.draft.problem(
+                "a global window has no end, so neither early results nor allowed lateness: it fires by count alone"
+                    .to_owned(),
+            );
+        }
         Aggregated { windowed: self, aggregate }
     }
 
