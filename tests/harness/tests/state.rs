@@ -4,7 +4,8 @@
 mod journal;
 mod support;
 
-use journal::{change, data, init, journal, output};
+use ciborium::{Value as Cbor, cbor};
+use journal::{FIVE, cell, change, data, encoded, init, journal, output};
 use serde_json::{Value, json};
 use support::{Outcome, Project, SCENARIO, TEMPLATE};
 
@@ -70,14 +71,14 @@ fn pipelines_and_shards_are_listed_with_where_they_stand() {
         shown(&project(), &[]),
         [
             "departures  arn:aws:kinesis:us-east-1:000000000000:stream/in",
-            "  shard                 commit  watermark             open  bytes",
-            "  shardId-000000000000       2  2013-01-31T17:14:00Z     3    120",
+            "  shard                 commit  watermark             cells  bytes",
+            "  shardId-000000000000       2  2013-01-31T17:14:00Z      3    120",
             "    data, 1 part, at 49680515409358873387554671875540874409417932758577053698/3",
-            "  shardId-000000000001       1  none yet                 0      0",
+            "  shardId-000000000001       1  none yet                  0      0",
             "    init, 1 part, before the first record",
             "routes  arn:aws:kinesis:us-east-1:000000000000:stream/in",
-            "  shard                 commit  watermark             open  bytes",
-            "  shardId-000000000000       2  2013-01-31T17:14:00Z     1     41",
+            "  shard                 commit  watermark             cells  bytes",
+            "  shardId-000000000000       2  2013-01-31T17:14:00Z      1     41",
             "    data, 1 part, at 49680515409358873387554671875540874409417932758577053698/3",
         ]
     );
@@ -89,9 +90,9 @@ fn a_pipeline_is_shown_with_its_keys() {
     assert_eq!(
         lines[lines.len() - 3..],
         [
-            "  key  open  first start           last end",
-            "  42      1  2013-01-31T18:00:00Z  2013-01-31T19:00:00Z",
-            "  JFK     2  2013-01-31T17:00:00Z  2013-01-31T20:00:00Z",
+            "  key  windows  first start           last end",
+            "  42         1  2013-01-31T18:00:00Z  2013-01-31T19:00:00Z",
+            "  JFK        2  2013-01-31T17:00:00Z  2013-01-31T20:00:00Z",
         ]
     );
 }
@@ -153,10 +154,11 @@ fn json_holds_everything_in_full() {
     assert_eq!(first["progress"]["watermark"], "2013-01-31T17:14:00.000Z");
     assert_eq!(shards["shards"][1]["progress"]["watermark"], Value::Null);
     assert_eq!((&first["open_cells"], &first["open_keys"]), (&json!(3), &json!(2)));
+    assert_eq!(first["producers"], json!([]));
 
     let keys = json_of(&project, &["departures", "--key", "JFK"]);
     let cell = json!({
-        "window_start": "2013-01-31T17:00:00.000Z", "window_end": "2013-01-31T18:00:00.000Z",
+        "kind": "window", "window_start": "2013-01-31T17:00:00.000Z", "window_end": "2013-01-31T18:00:00.000Z",
         "value": [8, -45, 39], "removed": false,
     });
     assert_eq!(keys["keys"][0]["cells"][0], cell);
@@ -165,6 +167,162 @@ fn json_holds_everything_in_full() {
     let commit = json_of(&project, &["departures", "--shard", "0", "--commit", "2"]);
     assert_eq!(commit["outputs"][0]["data"]["id"], "7-2-0");
     assert_eq!(commit["changes"][3]["removed"], true);
+}
+
+/// A kept run of `alerts`, which has cells of all kinds, behind two producers.
+fn alerts() -> Project {
+    let project = Project::new(TEMPLATE, SCENARIO);
+    let alerts = journal("alerts", 0);
+    let bytes = |value: Cbor| Cbor::Bytes(encoded(&value));
+    let cbor = |value: Result<Cbor, ciborium::value::Error>| value.expect("a value");
+    let jfk = |slot, value| cell(JFK, &cbor(slot), Some(&cbor(value)));
+    let mut changes = vec![
+        jfk(cbor!({"s" => FIVE}), cbor!({"acc" => [2, 10]})),
+        jfk(cbor!({"w" => [FIVE, FIVE + 7_200_000]}), cbor!({"pane" => {"i" => 1, "n" => 2}})),
+        jfk(cbor!({"w" => [FIVE - 3_600_000, FIVE + 3_600_000]}), cbor!({})),
+        jfk(cbor!({"v" => "count"}), cbor!({"v" => 7, "x" => FIVE})),
+        jfk(cbor!({"l" => ["delays", 3]}), cbor!({"v" => 15})),
+        jfk(cbor!({"m" => ["routes", bytes(cbor(cbor!(["LAX", 2])))]}), cbor!({"v" => true})),
+        jfk(cbor!({"t" => FIVE}), cbor!({})),
+        jfk(cbor!({"b" => [0, FIVE, 0]}), cbor!({"l" => "departed"})),
+        jfk(cbor!({"b" => [1, FIVE, 0]}), cbor!({"r" => "landed"})),
+        jfk(cbor!({"v" => "kept"}), cbor!({"k" => [[FIVE, 9], [FIVE, 8]]})),
+        jfk(cbor!({"new" => 1}), cbor!({"of" => "tomorrow"})),
+    ];
+    changes.extend((0..25).map(|id| jfk(cbor!({"d" => bytes(Cbor::Integer(id.into()))}), cbor!(FIVE + id))));
+    let place = |number: &str| cbor!({"sequence" => number, "sub" => 0});
+    let counted = encoded(&Cbor::Text("departures/arn:aws:kinesis:r:1:stream/in/shardId-0/0a".to_owned()));
+    let relayed = encoded(&Cbor::Text("relay/arn:aws:kinesis:r:1:stream/in/shardId-1".to_owned()));
+    changes.extend([
+        cell(&counted, &cbor(cbor!("p")), Some(&cbor(cbor!({"n" => 12, "i" => [[0, 3], [5, 5]]})))),
+        cell(&relayed, &cbor(cbor!("f")), Some(&cbor(place("9")))),
+        cell(&relayed, &cbor(cbor!({"o" => [cbor(place("9")), 0]})), Some(&Cbor::Null)),
+        cell(&relayed, &cbor(cbor!({"o" => [cbor(place("8")), 0]})), None),
+    ]);
+    project.keep(&[(alerts.clone(), vec![init(&alerts), data(2, &changes, &[])])]);
+    project
+}
+
+#[test]
+fn each_kind_of_what_a_key_has_is_shown_by_its_name() {
+    let mut lines = shown(&alerts(), &["alerts", "--key", "JFK"]);
+    assert_eq!(lines[0], "JFK  2 open windows, 1 slice, 1 value, 1 list element, 1 map entry, 1 timer, 1 …");
+    assert_eq!(
+        lines.split_off(1),
+        [
+            "  start                 end                   slices",
+            "  2013-01-31T16:00:00Z  2013-01-31T18:00:00Z       1",
+            "  2013-01-31T17:00:00Z  2013-01-31T19:00:00Z       1",
+            "    next pane 1, 2 events since the last pane",
+            "  slice from            acc.0  acc.1",
+            "  2013-01-31T17:00:00Z      2     10",
+            "  value  expires               holds",
+            "  count  2013-01-31T17:00:00Z      7",
+            "  list    element  expires  holds",
+            "  delays        3  never       15",
+            "  map     entry      expires  holds",
+            "  routes  [\"LAX\",2]  never    true",
+            "  timer",
+            "  2013-01-31T17:00:00Z",
+            "  left                  event",
+            "  2013-01-31T17:00:00Z  \"departed\"",
+            "  right                 event",
+            "  2013-01-31T17:00:00Z  \"landed\"",
+            "  rank  time                  expires  event",
+            "     1  2013-01-31T17:00:00Z  never        9",
+            "     2  2013-01-31T17:00:00Z  never        8",
+            "  cell       holds.of",
+            "  {\"new\":1}  \"tomorrow\"",
+            "  25 ids remembered, the next one until 2013-01-31T17:00:00Z: --ids lists them",
+            "  shardId-000000000000 of alerts: commit 2, watermark 2013-01-31T17:14:00Z",
+        ]
+    );
+}
+
+#[test]
+fn ids_are_listed_if_asked_for() {
+    let lines = shown(&alerts(), &["alerts", "--key", "JFK", "--ids"]);
+    let first = lines.iter().position(|line| line == "  id  remembered until").expect("a heading");
+    assert_eq!(lines[first + 1], "  0   2013-01-31T17:00:00Z");
+    assert_eq!(lines[first + 25], "  24  2013-01-31T17:00:00.024Z");
+}
+
+#[test]
+fn producers_are_no_keys_and_have_a_table_of_their_own() {
+    let project = alerts();
+    let lines = shown(&project, &["alerts"]);
+    assert!(lines[2].contains("  36  "), "{lines:#?}");
+    assert!(lines[4].starts_with("  key  windows  slices  values  elements  entries  timers  left"), "{lines:#?}");
+    assert_eq!(
+        lines[5..],
+        [
+            "  JFK        2       1       1         1        1       1     1      1       2 …",
+            "  producer                    taken",
+            "  departures/in/shardId-0/0a  commit 12, outputs 0 to 3, 5",
+            "  relay/in/shardId-1          1 output",
+            "    and all before 9",
+        ]
+    );
+    assert_refused(
+        &project.tidemill(&["state", "alerts", "--key", "relay/arn:aws:kinesis:r:1:stream/in/shardId-1"]),
+        &["nothing is kept for key `relay/", "there are keys JFK"],
+    );
+}
+
+#[test]
+fn a_commit_shows_changes_by_the_same_names() {
+    let lines = shown(&alerts(), &["alerts", "--commit", "2"]);
+    for line in [
+        "40 changes",
+        "  key  slice from            acc.0  acc.1",
+        "  JFK  2013-01-31T17:00:00Z      2     10",
+        "  key  map     entry      expires  holds",
+        "  JFK  routes  [\"LAX\",2]  never    true",
+        "  key  id  remembered until",
+        "  and 5 more: --json has them all",
+        "  departures/in/shardId-0/0a  commit 12, outputs 0 to 3, 5",
+        "  relay/in/shardId-1          1 output, 1 forgotten",
+    ] {
+        assert!(lines.iter().any(|found| found == line), "no `{line}` in {lines:#?}");
+    }
+}
+
+#[test]
+fn json_names_each_kind() {
+    let project = alerts();
+    let shards = json_of(&project, &["alerts"]);
+    let producers = json!([
+        {
+            "producer": "relay/arn:aws:kinesis:r:1:stream/in/shardId-1",
+            "floor": {"sequence_number": "9", "sub_sequence_number": 0},
+            "outputs": [{"sequence_number": "9", "sub_sequence_number": 0, "index": 0}],
+        },
+        {
+            "producer": "departures/arn:aws:kinesis:r:1:stream/in/shardId-0/0a",
+            "commit": 12, "output_ranges": [[0, 3], [5, 5]],
+        },
+    ]);
+    assert_eq!(shards["shards"][0]["producers"], producers);
+    let cells = shards["shards"][0]["keys"][0]["cells"].as_array().expect("cells").clone();
+    assert_eq!(cells.len(), 36);
+    for cell in [
+        json!({"kind": "slice", "slice_start": "2013-01-31T17:00:00.000Z", "value": [2, 10], "removed": false}),
+        json!({"kind": "value", "name": "count", "value": 7, "expires": "2013-01-31T17:00:00.000Z", "removed": false}),
+        json!({"kind": "element", "name": "delays", "number": 3, "value": 15, "expires": null, "removed": false}),
+        json!({"kind": "entry", "name": "routes", "entry": ["LAX", 2], "value": true, "expires": null, "removed": false}),
+        json!({"kind": "timer", "time": "2013-01-31T17:00:00.000Z", "depth": 0, "value": null, "removed": false}),
+        json!({"kind": "left", "time": "2013-01-31T17:00:00.000Z", "number": 0, "value": "departed", "removed": false}),
+        json!({"kind": "id", "id": 0, "expires": "2013-01-31T17:00:00.000Z", "value": null, "removed": false}),
+        json!({"kind": "other", "slot": {"new": 1}, "value": {"of": "tomorrow"}, "removed": false}),
+    ] {
+        assert!(cells.contains(&cell), "no {cell} in {cells:#?}");
+    }
+    let changes = &json_of(&project, &["alerts", "--commit", "2"])["changes"];
+    let forgotten = json!({
+        "key": "relay/arn:aws:kinesis:r:1:stream/in/shardId-1", "kind": "producer", "removed": true, "value": null,
+        "output": {"sequence_number": "8", "sub_sequence_number": 0, "index": 0},
+    });
+    assert_eq!(changes[39], forgotten);
 }
 
 #[test]
@@ -176,7 +334,7 @@ fn what_is_not_there_is_answered_with_what_is() {
             &["departures", "--shard", "7"],
             &["no journal of shard `7`; there are those of shardId-000000000000 and shardId-000000000001"],
         ),
-        (&["departures", "--key", "LGA"], &["no open window of key `LGA`: there are those of 42 and JFK"]),
+        (&["departures", "--key", "LGA"], &["nothing is kept for key `LGA`: there are keys 42 and JFK"]),
         (&["departures", "--commit", "2"], &["which shard's commit?", "give --shard"]),
         (&["routes", "--commit", "9"], &["commit 9 is not in the journal", "its ring holds commits 1 to 2"]),
         (&["--table", "other"], &["Scan of table `other`", "there is no such table", "it is read from"]),

@@ -87,7 +87,7 @@ pub(super) enum Command {
     Replay(Box<ReplayArguments>),
     /// Bring the template's streams and tables up for `cargo lambda`, the AWS CLI and any SDK
     Serve(ServeArguments),
-    /// Look at the state of pipelines: shards, a key's open windows, a commit
+    /// Look at the state of pipelines: shards, what is kept for a key, a commit
     State(Box<StateArguments>),
     /// List the scenarios: the folders in events/ beside the template
     #[command(after_help = LIST_EXAMPLES)]

@@ -4,12 +4,14 @@ use ciborium::Value as Cbor;
 use serde_json::{Map, Number, Value as Json, json};
 
 /// The value in stored bytes; bytes that are no CBOR value, or go on behind one, as `{"undecoded": base64}`.
-pub fn shown(mut bytes: &[u8]) -> Json {
-    let all = bytes;
-    match ciborium::from_reader::<Cbor, _>(&mut bytes) {
-        Ok(value) if bytes.is_empty() => json_of(&value),
-        _ => json!({ "undecoded": base64(all) }),
-    }
+pub fn shown(bytes: &[u8]) -> Json {
+    decoded(bytes).map_or_else(|| json!({ "undecoded": base64(bytes) }), |value| json_of(&value))
+}
+
+/// The one CBOR value in stored bytes.
+pub(super) fn decoded(mut bytes: &[u8]) -> Option<Cbor> {
+    let value = ciborium::from_reader(&mut bytes).ok()?;
+    bytes.is_empty().then_some(value)
 }
 
 /// A value as JSON. What JSON has no form for: bytes as `{"base64": …}`, numbers beyond 64 bits and

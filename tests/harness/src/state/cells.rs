@@ -23,6 +23,21 @@ impl Cells {
         self.0.values().map(BTreeMap::len).sum()
     }
 
+    /// Those whose slots are meant, and the others.
+    pub(super) fn partition(self, is_meant: impl Fn(&[u8]) -> bool) -> (Self, Self) {
+        let (mut meant, mut others) = (Self::default(), Self::default());
+        for (key, cells) in self.0 {
+            let (these, those): (BTreeMap<_, _>, BTreeMap<_, _>) =
+                cells.into_iter().partition(|(slot, _)| is_meant(slot));
+            for (side, cells) in [(&mut meant, these), (&mut others, those)] {
+                if !cells.is_empty() {
+                    side.0.insert(key.clone(), cells);
+                }
+            }
+        }
+        (meant, others)
+    }
+
     fn changes(&self) -> impl Iterator<Item = Change> {
         self.iter().flat_map(|(key, cells)| {
             cells.iter().map(move |(slot, value)| Change {
@@ -82,5 +97,15 @@ mod tests {
             cells.restore(&change("k", slot, None)).unwrap();
         }
         assert_eq!((cells.keys(), cells.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn a_key_with_cells_of_both_sorts_is_on_both_sides() {
+        let mut cells = Cells::default();
+        for (key, slot) in [("a", "1"), ("a", "2"), ("b", "2")] {
+            cells.restore(&change(key, slot, Some("v"))).unwrap();
+        }
+        let (ones, others) = cells.partition(|slot| slot == b"1");
+        assert_eq!((ones.keys(), ones.count(), others.keys(), others.count()), (1, 1, 2, 2));
     }
 }

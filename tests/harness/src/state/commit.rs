@@ -4,7 +4,7 @@ use tidemill_journal::{JournalId, Record, Ring, SlotItem, Store};
 
 use crate::error::Error;
 
-use super::shard::{Cell, ShardState};
+use super::{Cell, ShardState};
 
 /// A commit's record.
 pub struct Commit {

@@ -3,8 +3,9 @@
 //! ```text
 //! a kept run, the served account, an endpoint, AWS      source
 //!   -> the journals in its table                        source
-//!   -> a shard: view, cells, open windows by key        shard, cells
+//!   -> a shard: view, cells by key, producers           shard, cells, producer
 //!   -> a commit's record                                commit
+//!   -> a cell: which it is, and what it holds           cell, slot, content
 //!   -> CBOR and keys as people read them                cbor, key
 //!   -> a newer format, orphans deleted                  maintenance
 //! ```
@@ -12,14 +13,22 @@
 //! Looking writes nothing anywhere: what is kept in a file is copied to memory first.
 
 pub mod cbor;
+mod cell;
 mod cells;
 pub mod client;
 mod commit;
+mod content;
 pub mod key;
 pub mod maintenance;
+mod producer;
 mod shard;
+mod slot;
 mod source;
 
+pub use cell::{Cell, CellKind};
 pub use commit::Commit;
-pub use shard::{Cell, KeyState, KeySummary, ShardState};
+pub use content::{Content, Pane};
+pub use producer::Producer;
+pub use shard::{KeyState, KeySummary, ShardState};
+pub use slot::Slot;
 pub use source::{Opened, Options, Source};

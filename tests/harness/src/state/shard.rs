@@ -9,7 +9,7 @@ use tidemill_journal::{JournalId, State, Store, View, load};
 use crate::error::Error;
 
 use super::cells::Cells;
-use super::{cbor, key};
+use super::{Cell, CellKind, Content, Producer, Slot, cbor, key};
 
 /// A shard's journal, read to its head.
 pub struct ShardState {
@@ -17,7 +17,10 @@ pub struct ShardState {
     pub journal: JournalId,
     /// Where it stands.
     pub view: View,
+    /// What is kept for keys.
     cells: Cells,
+    /// What was taken of producers, by their names.
+    taken: Cells,
 }
 
 /// A key, and how much is kept for it.
@@ -25,30 +28,21 @@ pub struct ShardState {
 pub struct KeySummary {
     /// The key, as a user writes it.
     pub text: String,
-    /// How many cells it has.
-    pub open: usize,
+    /// How many cells of each kind it has; of ranked events, how many events.
+    pub counts: BTreeMap<CellKind, usize>,
     /// From the first start of its windows to their last end.
     pub span: Option<Span>,
+    /// When its next timer fires.
+    pub timer: Option<EventTime>,
 }
 
-/// A key and its cells, in the order in which they are due.
+/// A key and its cells: kind by kind, in each by time where they have one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyState {
     /// The key.
     pub key: Json,
     /// What is kept for it.
     pub cells: Vec<Cell>,
-}
-
-/// One cell: the accumulator of a key's open window.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cell {
-    /// The window, if the cell is a window's.
-    pub window: Option<Span>,
-    /// Which cell of the key it is, as stored.
-    pub slot: Json,
-    /// What it holds; `None` if it is gone.
-    pub value: Option<Json>,
 }
 
 impl ShardState {
@@ -58,10 +52,11 @@ impl ShardState {
         let Some((view, cells)) = loaded else {
             return Err(Error::NotFound(format!("journal {journal} has no commit any more: it was dropped meanwhile")));
         };
-        Ok(Self { journal: journal.clone(), view, cells: *cells })
+        let (taken, cells) = cells.partition(|slot| Slot::stored(slot).is_of_producer());
+        Ok(Self { journal: journal.clone(), view, cells, taken })
     }
 
-    /// How many cells are kept: open windows.
+    /// How many cells keys have.
     pub fn open_cells(&self) -> usize {
         self.cells.count()
     }
@@ -71,9 +66,9 @@ impl ShardState {
         self.cells.keys()
     }
 
-    /// About how many bytes the cells take when stored.
+    /// About how many bytes all cells take when stored, those of producers among them.
     pub fn bytes(&self) -> usize {
-        self.cells.bytes()
+        self.cells.bytes() + self.taken.bytes()
     }
 
     /// All keys with their cells, in order of the keys' stored bytes.
@@ -83,12 +78,14 @@ impl ShardState {
 
     /// All keys in the same order, without what their cells hold: a shard may have millions.
     pub fn summaries(&self) -> impl Iterator<Item = KeySummary> {
-        self.cells.iter().map(|(key, cells)| {
-            let windows: Vec<Span> = cells.keys().filter_map(|slot| window(&cbor::shown(slot))).collect();
-            let start = windows.iter().map(|window| window.start).min();
-            let end = windows.iter().map(|window| window.end).max();
-            let span = start.zip(end).map(|(start, end)| Span { start, end });
-            KeySummary { text: key::text(&cbor::shown(key)), open: cells.len(), span }
+        self.keys().map(|state| state.summary())
+    }
+
+    /// What was taken of producers.
+    pub fn producers(&self) -> impl Iterator<Item = Producer> {
+        self.taken.iter().map(|(name, cells)| {
+            let cells: Vec<Cell> = cells.iter().map(|(slot, value)| Cell::stored(slot, Some(value))).collect();
+            Producer::of(cbor::shown(name), &cells)
         })
     }
 
@@ -103,35 +100,29 @@ impl ShardState {
 impl KeyState {
     fn stored(key: Json, cells: &BTreeMap<Vec<u8>, Vec<u8>>) -> Self {
         let mut cells: Vec<Cell> = cells.iter().map(|(slot, value)| Cell::stored(slot, Some(value))).collect();
-        cells.sort_by_key(|cell| cell.window.map(|window| (window.end, window.start)));
+        cells.sort_by_key(Cell::order);
         Self { key, cells }
     }
-}
 
-impl Cell {
-    /// A cell from its stored bytes.
-    pub(super) fn stored(slot: &[u8], value: Option<&[u8]>) -> Self {
-        let slot = cbor::shown(slot);
-        Self { window: window(&slot), slot, value: value.map(|value| accumulator(cbor::shown(value))) }
-    }
-}
-
-/// A slot that is a window's: `{"w": [start, end]}` in milliseconds.
-fn window(slot: &Json) -> Option<Span> {
-    match slot.get("w")?.as_array()?.as_slice() {
-        [start, end] => {
-            let [start, end] = [start.as_i64()?, end.as_i64()?].map(EventTime::from_millis);
-            Some(Span { start, end })
+    /// How much is kept.
+    pub fn summary(&self) -> KeySummary {
+        let mut counts = BTreeMap::new();
+        for cell in &self.cells {
+            let count = match &cell.holds {
+                Some(Content::Ranked(events, _)) => events.len(),
+                _ => 1,
+            };
+            *counts.entry(cell.kind()).or_default() += count;
         }
-        _ => None,
-    }
-}
-
-/// A cell's accumulator, where it holds nothing else.
-fn accumulator(mut cell: Json) -> Json {
-    match cell.as_object_mut() {
-        Some(fields) if fields.len() == 1 => fields.remove("acc").unwrap_or(cell),
-        _ => cell,
+        let windows = || self.cells.iter().filter_map(Cell::window);
+        let start = windows().map(|window| window.start).min();
+        let end = windows().map(|window| window.end).max();
+        let timers = self.cells.iter().filter_map(|cell| match cell.slot {
+            Slot::Timer(at) => Some(at),
+            _ => None,
+        });
+        let span = start.zip(end).map(|(start, end)| Span { start, end });
+        KeySummary { text: key::text(&self.key), counts, span, timer: timers.min() }
     }
 }
 
@@ -141,22 +132,11 @@ mod tests {
     use tidemill_core::Change;
 
     use super::*;
+    use crate::state::Pane;
 
-    #[test]
-    fn a_window_is_a_pair_of_times() {
-        let span = |start, end| Span { start: EventTime::from_millis(start), end: EventTime::from_millis(end) };
-        assert_eq!(window(&json!({"w": [0, 5]})), Some(span(0, 5)));
-        for other in [json!(null), json!([0, 5]), json!({"w": [0, "x"]}), json!({"w": [0, 1, 2]}), json!({"a": 1})] {
-            assert_eq!(window(&other), None);
-        }
-    }
-
-    #[test]
-    fn an_accumulator_alone_stands_for_its_cell() {
-        assert_eq!(accumulator(json!({"acc": [1, 2]})), json!([1, 2]));
-        assert_eq!(accumulator(json!({"acc": 1, "pane": 2})), json!({"acc": 1, "pane": 2}));
-        assert_eq!(accumulator(json!({"other": 1})), json!({"other": 1}));
-        assert_eq!(accumulator(json!([1])), json!([1]));
+    fn key_state(cells: &[(&[u8], &[u8])]) -> KeyState {
+        let cells = cells.iter().map(|(slot, value)| (slot.to_vec(), value.to_vec())).collect();
+        KeyState::stored(json!("JFK"), &cells)
     }
 
     #[test]
@@ -169,7 +149,32 @@ mod tests {
         cells.restore(&Change { key, slot: slot.clone(), value: value.clone() }).unwrap();
         assert_eq!(cells.count(), 1);
         let cell = Cell::stored(&slot, value.as_deref());
-        assert_eq!(cell.value, Some(json!([2, -5])));
-        assert_eq!(cell.window.map(|window| window.start.to_string()).as_deref(), Some("1970-01-01T01:00:00.000Z"));
+        assert_eq!(cell.holds, Some(Content::Window(Some(json!([2, -5])), Pane::default())));
+        assert_eq!(cell.window().map(|window| window.start.to_string()).as_deref(), Some("1970-01-01T01:00:00.000Z"));
+    }
+
+    #[test]
+    fn cells_come_kind_by_kind_and_by_time() {
+        let (late, early, slice): (&[u8], &[u8], &[u8]) =
+            (b"\xa1\x61w\x82\x00\x18\x3c", b"\xa1\x61w\x82\x05\x09", b"\xa1\x61s\x00");
+        let timer: &[u8] = b"\xa1\x61t\x07";
+        let state = key_state(&[(timer, b"\xa0"), (slice, b"\xa1\x63acc\x01"), (late, b"\xa0"), (early, b"\xa0")]);
+        let slots: Vec<Slot> = state.cells.iter().map(|cell| cell.slot.clone()).collect();
+        assert_eq!(slots, [early, late, slice, timer].map(Slot::stored));
+    }
+
+    #[test]
+    fn a_summary_counts_by_kind_and_ranked_events_one_by_one() {
+        let ranked: &[u8] = b"\xa1\x61k\x82\x82\x01\x07\x82\x02\x08";
+        let state = key_state(&[
+            (b"\xa1\x61v\x64kept", ranked),
+            (b"\xa1\x61t\x07", b"\xa0"),
+            (b"\xa1\x61t\x06", b"\xa0"),
+            (b"\x61?", b"\x01"),
+        ]);
+        let summary = state.summary();
+        let counts = [(CellKind::Timer, 2), (CellKind::Ranked, 2), (CellKind::Other, 1)];
+        assert_eq!(summary.counts, BTreeMap::from(counts));
+        assert_eq!((summary.span, summary.timer), (None, Some(EventTime::from_millis(6))));
     }
 }

@@ -1,5 +1,6 @@
 //! Journals written by hand, so that their tests need no pipeline.
 
+use ciborium::Value as Cbor;
 use serde_json::{Value, json};
 use tidemill_aws::DynamoStore;
 use tidemill_harness::emulators::DynamoDb;
@@ -49,6 +50,18 @@ pub(crate) fn change(key: &[u8], hours: i64, accumulator: Option<&[u8]>) -> Valu
     let slot = [b"\xa1\x61w\x82", &time(start)[..], &time(start + HOUR)].concat();
     let value = accumulator.map(|accumulator| [b"\xa1\x63acc", accumulator].concat());
     json!([key, slot, value])
+}
+
+/// A change of any cell of a key; `None` removes it.
+pub(crate) fn cell(key: &[u8], slot: &Cbor, value: Option<&Cbor>) -> Value {
+    json!([key, encoded(slot), value.map(encoded)])
+}
+
+/// A value's bytes in CBOR.
+pub(crate) fn encoded(value: &Cbor) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    ciborium::into_writer(value, &mut bytes).expect("written");
+    bytes
 }
 
 /// An integer of 8 bytes in CBOR.

@@ -1,52 +1,65 @@
-//! Cells in columns: their windows, and what their accumulators hold.
+//! Values in columns: one for each field, where there is room.
 
 use serde_json::Value as Json;
-use tidemill_core::Span;
 
-use crate::cli::style::Style;
 use crate::cli::summary::WIDTH;
 use crate::cli::table::{Align, Table, printable};
-use crate::state::Cell;
 
-use super::text::{INDENT, time};
+use super::text::INDENT;
 
-/// Cells under the columns of their accumulators.
-pub(super) fn cells(cells: &[Cell], style: Style) -> Vec<String> {
-    let mut table = Table::new(&[("start", Align::Left), ("end", Align::Left)]);
-    for cell in cells {
-        table.row(span(cell));
+/// A column's heading, and its value of each row.
+type Column = (String, Vec<Option<Json>>);
+
+/// A column for each field of the values where they have the same ones and there is room, else one for their JSON;
+/// none if there are no values.
+pub(super) fn values(table: &mut Table, name: &str, values: &[Option<Json>]) {
+    if values.iter().all(Option::is_none) {
+        return;
     }
-    values(&mut table, cells);
-    table.lines(INDENT, style)
-}
-
-pub(super) fn span(cell: &Cell) -> Vec<String> {
-    match cell.window {
-        Some(Span { start, end }) => vec![time(start), time(end)],
-        None => vec![cell.slot.to_string(), String::new()],
-    }
-}
-
-/// A column for each field of the accumulators where they have the same ones and there is room,
-/// else one for their JSON.
-pub(super) fn values(table: &mut Table, cells: &[Cell]) {
-    let whole = || cells.iter().map(|cell| cell.value.clone()).collect::<Vec<_>>();
-    let columns = fields(cells).unwrap_or_else(|| vec![(String::from("acc"), whole())]);
-    let texts = |values: &[Option<Json>]| -> Vec<String> { values.iter().map(text).collect() };
-    let wide = |(name, values): &(String, Vec<Option<Json>>)| {
-        texts(values).iter().chain([name]).map(|text| text.chars().count() + 2).max().unwrap_or(0)
-    };
-    let fits = table.width() + INDENT + columns.iter().map(wide).sum::<usize>() <= WIDTH;
-    let columns = if fits { columns } else { vec![(String::from("acc"), whole())] };
-    for (name, values) in columns {
+    let fields = fields(name, values).filter(|columns| fit(table, columns));
+    for (name, values) in fields.unwrap_or_else(|| whole(name, values)) {
         let numbers = values.iter().flatten().all(|value| value.is_number() || value.is_null());
         table.column(&name, if numbers { Align::Right } else { Align::Left }, texts(&values));
     }
 }
 
-/// The fields of accumulators that are lists of one length, or objects of the same names, and hold
-/// nothing nested.
-fn fields(cells: &[Cell]) -> Option<Vec<(String, Vec<Option<Json>>)>> {
+/// Whether [`values`] has room for all of the values.
+pub(super) fn have_room(table: &Table, name: &str, values: &[Option<Json>]) -> bool {
+    fields(name, values).is_some_and(|columns| fit(table, &columns)) || fit(table, &whole(name, values))
+}
+
+fn whole(name: &str, values: &[Option<Json>]) -> Vec<Column> {
+    vec![(name.to_owned(), values.to_vec())]
+}
+
+fn fit(table: &Table, columns: &[Column]) -> bool {
+    let wide = |(name, values): &Column| {
+        texts(values).iter().chain([name]).map(|text| text.chars().count() + 2).max().unwrap_or(0)
+    };
+    table.width() + INDENT + columns.iter().map(wide).sum::<usize>() <= WIDTH
+}
+
+/// A value in lines of its own of at most `width`, broken behind commas where there are some.
+pub(super) fn wrapped(value: &Json, width: usize) -> Vec<String> {
+    let (mut lines, mut line, mut used) = (Vec::new(), String::new(), 0);
+    for piece in printable(&value.to_string()).split_inclusive(',') {
+        let mut is_full = used + piece.chars().count() > width;
+        for c in piece.chars() {
+            if used > 0 && is_full {
+                lines.push(std::mem::take(&mut line));
+                used = 0;
+            }
+            line.push(c);
+            used += 1;
+            is_full = used == width;
+        }
+    }
+    lines.push(line);
+    lines
+}
+
+/// The fields of values that are lists of one length, or objects of the same names, and hold nothing nested.
+fn fields(name: &str, values: &[Option<Json>]) -> Option<Vec<Column>> {
     let names = |value: &Json| -> Option<Vec<String>> {
         let flat = |value: &Json| !value.is_array() && !value.is_object();
         match value {
@@ -55,36 +68,40 @@ fn fields(cells: &[Cell]) -> Option<Vec<(String, Vec<Option<Json>>)>> {
             _ => None,
         }
     };
-    let mut present = cells.iter().filter_map(|cell| cell.value.as_ref());
+    let mut present = values.iter().flatten();
     let first = names(present.next()?)?;
     if first.is_empty() || !present.all(|value| names(value).as_ref() == Some(&first)) {
         return None;
     }
-    let field = |cell: &Cell, name: &str| -> Option<Json> {
-        let value = cell.value.as_ref()?;
-        value.get(name).or_else(|| value.get(name.parse::<usize>().ok()?)).cloned()
+    let field = |value: &Option<Json>, field: &str| -> Option<Json> {
+        let value = value.as_ref()?;
+        value.get(field).or_else(|| value.get(field.parse::<usize>().ok()?)).cloned()
     };
     let column =
-        |name: &String| (format!("acc.{}", printable(name)), cells.iter().map(|cell| field(cell, name)).collect());
+        |own: &String| (format!("{name}.{}", printable(own)), values.iter().map(|value| field(value, own)).collect());
     Some(first.iter().map(column).collect())
 }
 
-/// A value as a cell of a table; nothing for one that was removed.
-fn text(value: &Option<Json>) -> String {
-    value.as_ref().map_or_else(String::new, |value| printable(&value.to_string()))
+/// Values as cells of a table; nothing for one that is not there.
+fn texts(values: &[Option<Json>]) -> Vec<String> {
+    let text = |value: &Option<Json>| value.as_ref().map_or_else(String::new, |value| printable(&value.to_string()));
+    values.iter().map(text).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use tidemill_core::EventTime;
 
     use super::*;
+    use crate::cli::style::Style;
 
-    fn shown(values: &[Json]) -> Vec<String> {
-        let window = Span { start: EventTime::from_millis(0), end: EventTime::from_millis(3_600_500) };
-        let cell = |value: &Json| Cell { window: Some(window), slot: Json::Null, value: Some(value.clone()) };
-        cells(&values.iter().map(cell).collect::<Vec<_>>(), Style::plain())
+    fn shown(of: &[Json]) -> Vec<String> {
+        let mut table = Table::new(&[("start", Align::Left), ("end", Align::Left)]);
+        for _ in of {
+            table.row(vec![String::from("1970-01-01T00:00:00Z"), String::from("1970-01-01T01:00:00.500Z")]);
+        }
+        values(&mut table, "acc", &of.iter().cloned().map(Some).collect::<Vec<_>>());
+        table.lines(INDENT, Style::plain())
     }
 
     #[test]
@@ -115,8 +132,17 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_that_is_no_window_shows_its_slot() {
-        let cell = Cell { window: None, slot: json!({"t": 5}), value: None };
-        assert_eq!(cells(&[cell], Style::plain())[1], "  {\"t\":5}");
+    fn a_long_value_is_broken_behind_commas_and_anywhere_if_it_must() {
+        let value = json!({"a": 1, "b": "x".repeat(12), "c": [2, 3]});
+        let lines = wrapped(&value, 10);
+        assert_eq!(lines, ["{\"a\":1,", "\"b\":\"xxxxx", "xxxxxxx\",", "\"c\":[2,3]}"]);
+        assert_eq!(lines.concat(), value.to_string());
+    }
+
+    #[test]
+    fn where_there_is_no_value_there_is_no_column() {
+        let mut table = Table::new(&[("start", Align::Left)]);
+        values(&mut table, "acc", &[None, None]);
+        assert_eq!(table.width(), "start".len());
     }
 }

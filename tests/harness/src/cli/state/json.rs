@@ -2,10 +2,12 @@
 
 use serde::{Serialize, Serializer};
 use serde_json::{Value as Json, json};
-use tidemill_core::{EventTime, Position, Progress, Span, Watermark};
+use tidemill_core::{EventTime, Position, Progress, Watermark};
 use tidemill_journal::{JournalId, Output};
 
-use crate::state::{Cell, Commit, KeyState, ShardState, cbor};
+use crate::state::{Commit, KeyState, Producer, ShardState, cbor};
+
+use super::json_cell::cell;
 
 /// Shards, with all their keys if asked for: a shard may have millions, so each is made when its
 /// turn comes.
@@ -53,8 +55,8 @@ pub(super) fn commit(commit: &Commit) -> Json {
     let record = &commit.record;
     let changes: Vec<Json> = commit
         .changes()
-        .map(|(key, cell)| {
-            let mut json = self::cell(&cell);
+        .map(|(key, changed)| {
+            let mut json = cell(&changed);
             json["key"] = key;
             json
         })
@@ -91,6 +93,7 @@ fn head(shard: &ShardState) -> Json {
         "open_cells": shard.open_cells(),
         "open_keys": shard.open_keys(),
         "bytes": shard.bytes(),
+        "producers": shard.producers().map(|one| producer(&one)).collect::<Vec<_>>(),
         "parts": view.parts().collect::<Vec<_>>(),
     })
 }
@@ -99,14 +102,23 @@ fn key(state: &KeyState) -> Json {
     json!({ "key": state.key, "cells": state.cells.iter().map(cell).collect::<Vec<_>>() })
 }
 
-fn cell(cell: &Cell) -> Json {
-    let slot = match cell.window {
-        Some(Span { start, end }) => json!({ "window_start": time(start), "window_end": time(end) }),
-        None => json!({ "slot": cell.slot }),
-    };
-    let mut json = slot;
-    json["value"] = cell.value.clone().unwrap_or(Json::Null);
-    json["removed"] = cell.value.is_none().into();
+/// With commits: the last one, and first and last of each range of its outputs. Without: the floor, and the outputs at
+/// or behind it.
+fn producer(producer: &Producer) -> Json {
+    let Producer { name, commit, floor, outputs, .. } = producer;
+    match commit {
+        Some((number, ranges)) => json!({ "producer": name, "commit": number, "output_ranges": ranges }),
+        None => {
+            let outputs: Vec<Json> = outputs.iter().map(|(place, index)| output_place(place, *index)).collect();
+            json!({ "producer": name, "floor": floor.as_ref().map(position), "outputs": outputs })
+        }
+    }
+}
+
+/// An output of a producer without commits: the place of its record, and which of the record's.
+pub(super) fn output_place(place: &Position, index: u32) -> Json {
+    let mut json = position(place);
+    json["index"] = index.into();
     json
 }
 
@@ -114,7 +126,7 @@ fn journal(journal: &JournalId) -> Json {
     json!({ "pipeline": journal.pipeline, "stream": journal.stream, "shard": journal.shard })
 }
 
-fn position(position: &Position) -> Json {
+pub(super) fn position(position: &Position) -> Json {
     json!({ "sequence_number": position.sequence.as_str(), "sub_sequence_number": position.sub_sequence })
 }
 
@@ -133,7 +145,7 @@ fn progress(progress: &Progress) -> Json {
     })
 }
 
-fn time(time: EventTime) -> Json {
+pub(super) fn time(time: EventTime) -> Json {
     time.to_string().into()
 }
 

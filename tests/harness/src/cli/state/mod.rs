@@ -2,6 +2,10 @@
 
 mod columns;
 mod json;
+mod json_cell;
+mod keys;
+mod producers;
+mod sections;
 mod sweep;
 mod text;
 mod upgrade;
@@ -25,8 +29,8 @@ const EXAMPLES: &str = "\
 Examples:
   cargo tidemill replay --keep --no-drain       keep a run with its windows open
   cargo tidemill state                          its pipelines and shards
-  cargo tidemill state departures               the keys that have open windows
-  cargo tidemill state departures --key JFK     one key's open windows
+  cargo tidemill state departures               its keys: how much is kept for each
+  cargo tidemill state departures --key JFK     all that is kept for one key
   cargo tidemill state departures --commit 7    what commit 7 changed and sent
   cargo tidemill state --endpoint-url http://127.0.0.1:4600
   cargo tidemill state upgrade --aws --table T  move journals on to the newest format
@@ -51,9 +55,13 @@ pub(super) struct StateArguments {
     #[arg(long, value_name = "S")]
     shard: Option<String>,
 
-    /// Show the open windows of a key
+    /// Show what is kept for a key: windows, values, timers, events that wait
     #[arg(long, value_name = "K", requires = "pipeline", conflicts_with = "commit")]
     key: Option<String>,
+
+    /// With --key: list all ids that are remembered to tell repeats, also if they are many
+    #[arg(long, requires = "key")]
+    ids: bool,
 
     /// Show a commit's record, if the ring still holds it
     #[arg(long, value_name = "N", requires = "pipeline")]
@@ -122,10 +130,10 @@ pub(super) async fn run(arguments: StateArguments, template: Option<PathBuf>) ->
         if found.is_empty() && failures.is_empty() {
             return Err(no_key(&shards, written));
         }
-        arguments.print(&json::keys(&found), || text::keys(&found, style))?;
+        arguments.print(&json::keys(&found), || keys::keys(&found, arguments.ids, style))?;
     } else {
-        let keys = arguments.pipeline.is_some();
-        arguments.print(&json::shards(&shards, keys), || text::shards(&shards, keys, style))?;
+        let with_keys = arguments.pipeline.is_some();
+        arguments.print(&json::shards(&shards, with_keys), || text::shards(&shards, with_keys, style))?;
     }
     if failures.is_empty() {
         return Ok(ExitCode::SUCCESS);
@@ -236,12 +244,12 @@ fn no_key(shards: &[ShardState], written: &str) -> Error {
     }
     let there = match all {
         0 if shards.iter().any(|shard| shard.view.kind() == Kind::Drain) => {
-            String::from("the input has ended, which closed them all (a replay with --no-drain leaves them open)")
+            String::from("the input has ended, which closed all windows (a replay with --no-drain leaves them open)")
         }
-        0 => String::from("there are none"),
-        _ => format!("there are those of {}", listed(keys.iter().map(String::as_str))),
+        0 => String::from("nothing is kept for any key"),
+        _ => format!("there are keys {}", listed(keys.iter().map(String::as_str))),
     };
-    Error::NotFound(format!("no open window of key `{written}`: {there}"))
+    Error::NotFound(format!("nothing is kept for key `{written}`: {there}"))
 }
 
 #[cfg(test)]

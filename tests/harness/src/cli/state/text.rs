@@ -1,19 +1,19 @@
 //! State for a person: aligned tables, no wider than a terminal.
 
 use serde_json::Value as Json;
-use tidemill_core::{EventTime, Watermark};
+use tidemill_core::{EventTime, Position, Watermark};
 use tidemill_journal::{JournalId, Kind};
 
 use crate::cli::style::Style;
 use crate::cli::summary::{WIDTH, grouped, many};
-use crate::cli::table::{Align, Table, cut, printable};
-use crate::state::{Cell, Commit, KeyState, KeySummary, ShardState, key};
+use crate::cli::table::{Align, Table, cut};
+use crate::state::{Cell, CellKind, Commit, Producer, ShardState, key};
 
-use super::columns::{cells, span, values};
 use super::json::output;
+use super::{keys, producers, sections};
 
 /// How many rows of keys, changes or outputs a person is shown.
-const ROWS: usize = 20;
+pub(super) const ROWS: usize = 20;
 pub(super) const INDENT: usize = 2;
 
 /// Shards by pipeline and stream, with their keys if asked for.
@@ -29,7 +29,7 @@ pub(super) fn shards(shards: &[ShardState], with_keys: bool, style: Style) -> St
             ("shard", Align::Left),
             ("commit", Align::Right),
             ("watermark", Align::Left),
-            ("open", Align::Right),
+            ("cells", Align::Right),
             ("bytes", Align::Right),
         ]);
         for shard in group {
@@ -48,27 +48,8 @@ pub(super) fn shards(shards: &[ShardState], with_keys: bool, style: Style) -> St
         }
     }
     if with_keys {
-        lines.extend(key_list(shards, style));
-    }
-    joined(&lines)
-}
-
-/// Keys with their open windows, shard after shard.
-pub(super) fn keys(found: &[(&ShardState, KeyState)], style: Style) -> String {
-    let mut lines = Vec::new();
-    for (shard, state) in found {
-        let windows = many(state.cells.len() as u64, "open window", "open windows");
-        lines.push(title(&printable(&key::text(&state.key)), &windows, style));
-        lines.extend(cells(&state.cells, style));
-        let (view, journal) = (&shard.view, &shard.journal);
-        let stands = format!(
-            "  {} of {}: commit {}, watermark {}",
-            journal.shard,
-            journal.pipeline,
-            grouped(view.number()),
-            watermark(view.progress().watermark)
-        );
-        lines.push(style.dim(&cut(&stands)));
+        lines.extend(keys::list(shards, style));
+        lines.extend(producers::list(shards, style));
     }
     joined(&lines)
 }
@@ -104,17 +85,17 @@ pub(super) fn commit(commit: &Commit, style: Style) -> String {
     joined(&lines)
 }
 
-fn joined(lines: &[String]) -> String {
+pub(super) fn joined(lines: &[String]) -> String {
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
 /// A heading: what it is, and of what.
-fn title(what: &str, of: &str, style: Style) -> String {
+pub(super) fn title(what: &str, of: &str, style: Style) -> String {
     let room = WIDTH.saturating_sub(what.chars().count() + INDENT);
     format!("{}  {}", style.bold(what), style.dim(&cut_to(of, room)))
 }
 
-fn cut_to(text: &str, room: usize) -> String {
+pub(super) fn cut_to(text: &str, room: usize) -> String {
     if text.chars().count() <= room {
         return text.to_owned();
     }
@@ -124,14 +105,16 @@ fn cut_to(text: &str, room: usize) -> String {
 /// The last commit of a shard.
 fn last(shard: &ShardState) -> String {
     let view = &shard.view;
-    let at = view.position().map_or_else(
-        || String::from("before the first record"),
-        |position| {
-            let sub = if position.sub_sequence == 0 { String::new() } else { format!("/{}", position.sub_sequence) };
-            format!("at {}{sub}", position.sequence)
-        },
-    );
+    let at = view
+        .position()
+        .map_or_else(|| String::from("before the first record"), |position| format!("at {}", place(position)));
     format!("    {}, {}, {at}", kind(view.kind()), many(view.parts().count() as u64, "part", "parts"))
+}
+
+/// A record's place: the sequence number, and the number inside of an aggregate.
+pub(super) fn place(position: &Position) -> String {
+    let sub = if position.sub_sequence == 0 { String::new() } else { format!("/{}", position.sub_sequence) };
+    format!("{}{sub}", position.sequence)
 }
 
 fn kind(kind: Kind) -> &'static str {
@@ -144,13 +127,23 @@ fn kind(kind: Kind) -> &'static str {
     }
 }
 
-/// RFC 3339; milliseconds only where there are any.
+/// RFC 3339; milliseconds only where there are any. The ends of all time have no date.
 pub(super) fn time(time: EventTime) -> String {
+    match time.as_millis() {
+        i64::MIN => return String::from("no start"),
+        i64::MAX => return String::from("no end"),
+        _ => {}
+    }
     let text = time.to_string();
     text.strip_suffix(".000Z").map_or(text.clone(), |whole| format!("{whole}Z"))
 }
 
-fn watermark(watermark: Watermark) -> String {
+/// When something goes.
+pub(super) fn expiry(at: Option<EventTime>) -> String {
+    at.filter(|at| at.as_millis() != i64::MAX).map_or_else(|| String::from("never"), time)
+}
+
+pub(super) fn watermark(watermark: Watermark) -> String {
     match watermark {
         Watermark::START => String::from("none yet"),
         Watermark::END => String::from("end of input"),
@@ -158,52 +151,27 @@ fn watermark(watermark: Watermark) -> String {
     }
 }
 
-/// The keys of all shards, in order, as many as a person reads.
-fn key_list(shards: &[ShardState], style: Style) -> Vec<String> {
-    let mut keys: Vec<KeySummary> = shards.iter().flat_map(ShardState::summaries).collect();
-    keys.sort_by(|a, b| a.text.cmp(&b.text));
-    if keys.is_empty() {
-        return vec![String::from("  no key has an open window")];
-    }
-    let columns =
-        [("key", Align::Left), ("open", Align::Right), ("first start", Align::Left), ("last end", Align::Left)];
-    let mut table = Table::new(&columns);
-    for KeySummary { text, open, span } in keys.iter().take(ROWS) {
-        let [first, last] = span.map_or_else(Default::default, |span| [time(span.start), time(span.end)]);
-        table.row(vec![cut_to(text, 24), grouped(*open as u64), first, last]);
-    }
-    let mut lines = table.lines(INDENT, style);
-    lines.extend(rest(keys.len(), style));
-    lines
-}
-
-fn rest(count: usize, style: Style) -> Option<String> {
+pub(super) fn rest(count: usize, style: Style) -> Option<String> {
     let more = count.checked_sub(ROWS).filter(|more| *more > 0)?;
     Some(style.dim(&format!("  and {} more: --json has them all", grouped(more as u64))))
 }
 
-/// What was set, then what was removed.
+/// What was set, then what was removed: by kind, and of producers by producer.
 fn changes(commit: &Commit, style: Style) -> Vec<String> {
-    let (kept, removed): (Vec<_>, Vec<_>) = commit.changes().partition(|(_, cell)| cell.value.is_some());
-    let all: Vec<(Json, Cell)> = kept.into_iter().chain(removed).take(ROWS).collect();
-    if all.is_empty() {
-        return Vec::new();
-    }
-    let mut table = Table::new(&[("key", Align::Left), ("start", Align::Left), ("end", Align::Left)]);
-    for (key, cell) in &all {
-        let mut row = vec![cut_to(&key::text(key), 12)];
-        row.extend(span(cell));
-        table.row(row);
-    }
-    let cells: Vec<Cell> = all.into_iter().map(|(_, cell)| cell).collect();
-    values(&mut table, &cells);
-    if cells.iter().any(|cell| cell.value.is_none()) {
-        let removed = cells.iter().map(|cell| if cell.value.is_none() { "removed" } else { "" });
-        table.column("", Align::Left, removed.map(str::to_owned).collect());
-    }
-    let mut lines = table.lines(INDENT, style);
-    lines.extend(rest(commit.record.changes.len(), style));
+    let (kept, removed): (Vec<_>, Vec<_>) = commit.changes().partition(|(_, cell)| cell.holds.is_some());
+    let all: Vec<(Json, Cell)> = kept.into_iter().chain(removed).collect();
+    let pairs = all.iter().map(|(key, cell)| (key, cell));
+    let (taken, of_keys): (Vec<_>, Vec<_>) = pairs.partition(|(_, cell)| cell.kind() == CellKind::Producer);
+    let mut lines = sections::of_keys(&of_keys, style);
+    lines.extend(producers::table(&gathered(taken), &[], style));
     lines
+}
+
+/// Changes of what was taken, by producer.
+fn gathered(mut taken: Vec<(&Json, &Cell)>) -> Vec<Producer> {
+    taken.sort_by_key(|(name, _)| key::text(name));
+    let of = |group: &[(&Json, &Cell)]| Producer::of(group[0].0.clone(), group.iter().map(|(_, cell)| *cell));
+    taken.chunk_by(|a, b| a.0 == b.0).map(of).collect()
 }
 
 /// Outputs with what they say: of a CloudEvent, its data.
