@@ -37,6 +37,7 @@ Examples:
   cargo tidemill replay w1 --input nexmark.jsonl.gz --expect expected.jsonl.gz
   cargo tidemill --template T replay w1 --input my.jsonl --output out.jsonl
   cargo tidemill replay --shards 4 --expect none         more shards, results not compared
+  cargo tidemill replay rotations --reshard 5            shards split and merged meanwhile
   cargo tidemill replay --limits                         sinks as slow as on AWS
   cargo tidemill replay --artifact target/lambda/departures/bootstrap
 
@@ -151,7 +152,18 @@ pub(super) struct ReplayArguments {
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, help_heading = "Delivery")]
     kill: u64,
 
-    /// Choose the moments of the kills
+    /// Split or merge shards of each source stream N times while records come
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        hide_default_value = true,
+        value_parser = clap::value_parser!(u64).range(0..=1_000),
+        help_heading = "Delivery"
+    )]
+    reshard: u64,
+
+    /// Choose the moments of the kills, and what becomes of shards when
     #[arg(long, value_name = "S", default_value_t = 1, help_heading = "Delivery")]
     seed: u64,
 
@@ -188,6 +200,7 @@ impl ReplayArguments {
             batch_size: self.batch_size,
             environments: self.environments,
             kills: self.kill,
+            reshards: self.reshard,
             seed: self.seed,
             release: self.release,
             artifact: self.artifact.clone(),

@@ -9,6 +9,7 @@ mod dynamodb;
 mod front;
 mod kinesis;
 mod limits;
+pub(crate) mod lineage;
 mod meter;
 mod snapshot;
 
@@ -24,6 +25,7 @@ pub use dynamodb::DynamoDb;
 pub use front::Front;
 pub use kinesis::{Kinesis, Record, ShardContent};
 pub use limits::Limits;
+pub use lineage::Shard;
 pub use meter::{Meter, Usage};
 
 use crate::error::Error;

@@ -26,7 +26,7 @@ const PATIENCE_TO_START: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 /// The pause before a shard is read again in which nothing was. On AWS it is a second.
-const POLLING: Duration = Duration::from_millis(5);
+pub(super) const POLLING: Duration = Duration::from_millis(5);
 
 /// A shard that is being delivered.
 pub(super) struct Shard {
@@ -43,6 +43,15 @@ pub(super) struct Shard {
 struct Failures {
     all: u32,
     starts: u32,
+}
+
+/// How far the delivery of a shard came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Delivered {
+    /// All that is there is delivered, and for now nothing comes.
+    CaughtUp,
+    /// The shard is closed and all of it delivered: its children may begin.
+    Ended,
 }
 
 /// One attempt's result.
@@ -63,22 +72,36 @@ impl Shard {
         Ok(Self { mapping, name, poller, turn, requests: 0, failures: Failures::default() })
     }
 
+    /// Its id.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Delivers all that lies in the shard, and what comes while anything is `upstream`; `done` hears
     /// how many records of the mapping are behind the checkpoint.
-    pub(super) async fn deliver_all(&mut self, upstream: &Upstream, done: &impl Fn(u64)) -> Result<(), Error> {
+    pub(super) async fn deliver_all(&mut self, upstream: &Upstream, done: &impl Fn(u64)) -> Result<Delivered, Error> {
         let mapping = Arc::clone(&self.mapping);
         loop {
-            // Asked before the shard is read: what comes last is in it by then.
+            // Asked before the shard is read: what comes last is in it by then, and it is closed by then if ever.
             let last = upstream.is_done();
             match self.poller.batch(mapping.batch_size).await? {
                 Some(batch) => {
                     self.deliver(batch, done).await?;
                     add(&mapping.tally.batches, 1);
                 }
-                None if last => return Ok(()),
+                None if self.poller.has_ended() => return Ok(Delivered::Ended),
+                None if last && self.is_open().await? => return Ok(Delivered::CaughtUp),
                 None => tokio::time::sleep(POLLING).await,
             }
         }
+    }
+
+    /// Whether the shard takes records. Behind the last one of a closed shard some more reads may be
+    /// empty before its iterator ends.
+    async fn is_open(&self) -> Result<bool, Error> {
+        let kinesis = &self.mapping.pool.deployment().emulators.kinesis;
+        let lineage = kinesis.lineage(&self.mapping.stream).await?;
+        Ok(lineage.iter().any(|shard| shard.open && shard.id == self.name))
     }
 
     /// Sends a batch, and again what is left of it, until nothing is.

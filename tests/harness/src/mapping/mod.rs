@@ -1,10 +1,11 @@
 //! The event source mapping: what Lambda does between a Kinesis stream and a function.
 //!
 //! Each shard is one task. It polls GetRecords, cuts batches, keeps one of them in flight, and
-//! sends it, or what is left of it, until the function has taken all of it. A mapping is caught up
-//! when nothing comes any more and the last record of each shard is behind its checkpoint; then the
-//! input of its shards may be declared ended. [`run`] does that for functions chained through
-//! streams, those upstream first.
+//! sends it, or what is left of it, until the function has taken all of it. A shard that came of
+//! others begins when all of those have ended, side by side with its siblings. A mapping is caught
+//! up when nothing comes any more and the last record of each shard is behind its checkpoint; then
+//! the input of its open shards may be declared ended. [`Chain`] does that for functions chained
+//! through streams, those upstream first.
 
 mod batch;
 mod chain;
@@ -12,13 +13,14 @@ mod deliver;
 mod event;
 mod poll;
 mod response;
+mod shards;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::environment::Pool;
 
-pub use chain::{Link, run};
+pub use chain::{Chain, Link};
 
 /// A mapping of one stream to one function.
 pub struct Mapping {

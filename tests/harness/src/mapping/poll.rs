@@ -39,6 +39,11 @@ impl Poller {
         Ok(Some(Batch::cut(&mut self.polled, size)))
     }
 
+    /// Whether the shard is closed and nothing of it is left to be delivered.
+    pub(super) fn has_ended(&self) -> bool {
+        self.iterator.is_none() && self.polled.is_empty()
+    }
+
     /// Reads on, and says whether there was anything.
     async fn poll(&mut self) -> Result<bool, Error> {
         let (records, next) = match &self.iterator {

@@ -23,7 +23,9 @@ pub struct Options {
     pub environments: Option<u32>,
     /// How often the function is killed.
     pub kills: u64,
-    /// Chooses when it is killed.
+    /// How often the shards of each source stream are split or merged.
+    pub reshards: u64,
+    /// Chooses when it is killed, and what becomes of the shards when.
     pub seed: u64,
     /// Builds the function with the release profile.
     pub release: bool,
@@ -61,6 +63,7 @@ impl Options {
             batch_size: None,
             environments: None,
             kills: 0,
+            reshards: 0,
             seed: 1,
             release: false,
             artifact: None,

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::mapping::{Link, Mapping};
 
 use super::prepare::{Prepared, file_name};
+use super::resharded::Resharded;
 use super::sinks::Collected;
 use super::verdict::{Differences, Expectation, Verdict};
 
@@ -39,6 +40,9 @@ pub struct Report {
     pub kills_by_kind: BTreeMap<KillKind, u64>,
     /// What each function did; the numbers above and below are their sums.
     pub functions: Vec<Share>,
+    /// What became of the shards of source streams; empty if they were left alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub resharded: Vec<Resharded>,
     /// Results, repeats dropped; where only final ones count, those alone.
     pub results: u64,
     /// Results, those included that are not final; `None` where all count.
@@ -155,6 +159,7 @@ impl Prepared {
             longest_invocation_ms: functions.iter().map(|share| share.longest_invocation_ms).max().unwrap_or(0),
             wall_ms: millis(wall),
             kept: None,
+            resharded: Vec::new(),
             differences: match &verdict {
                 Verdict::Differs(differences) => Some(differences.clone()),
                 Verdict::Holds | Verdict::NotCompared(_) => None,
