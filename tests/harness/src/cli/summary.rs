@@ -50,6 +50,9 @@ fn rows(report: &Report) -> Vec<(&'static str, String)> {
     if report.retries > 0 {
         rows.push(("retries", many(report.retries, "invocation", "invocations")));
     }
+    if report.ticks > 0 {
+        rows.push(("ticks", many(report.ticks, "scheduled event", "scheduled events")));
+    }
     if report.repeats > 0 {
         rows.push(("repeats", with(report.repeats, "sent again, dropped by source and id")));
     }
@@ -272,6 +275,7 @@ mod tests {
             batches: 53,
             invocations: 65,
             retries: 11,
+            ticks: 0,
             kills: 10,
             kills_by_kind: BTreeMap::from([
                 (KillKind::InFlight, 4),
@@ -352,6 +356,7 @@ mod tests {
             batches: 53,
             invocations: 60,
             retries: 5,
+            ticks: 0,
             kills_by_kind: BTreeMap::from([(KillKind::InFlight, kills)]),
             write_units: 100.5,
             read_units: 1.0,

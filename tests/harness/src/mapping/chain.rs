@@ -12,7 +12,7 @@ use crate::resharding::Resharding;
 
 use super::deliver::POLLING;
 use super::shards::Shards;
-use super::{Mapping, Upstream};
+use super::{Mapping, Upstream, tick};
 
 /// A mapping in its place.
 pub struct Link {
@@ -37,12 +37,15 @@ pub struct Chain {
 
 impl Chain {
     /// Delivers all records of the first link's stream, and what comes of them to the others, until
-    /// nothing is left. Then the inputs end: a link's when all is delivered that those upstream sent
-    /// when theirs ended. `progress` hears of the first link's records.
+    /// nothing is left. Then each gets its scheduled events and its input ends, when all is delivered that
+    /// those upstream sent in turn. `progress` hears of the first link's records.
     pub async fn run(&mut self, progress: &Arc<dyn Progress>) -> Result<(), Error> {
         let caught_up = self.catch_up(progress).await?;
         for (link, mut shards) in self.links.iter().zip(caught_up) {
             shards.deliver(&Upstream::default(), None).await?;
+            if let Some(ticks) = &link.mapping.ticks {
+                tick::send_all(&link.mapping, ticks).await?;
+            }
             if link.mapping.drains {
                 shards.drain().await?;
             }

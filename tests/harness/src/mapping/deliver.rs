@@ -1,21 +1,22 @@
 //! Delivering one shard.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::emulators::ShardContent;
-use crate::environment::{Failure, Outcome, Turn};
+use crate::environment::Turn;
 use crate::error::{Error, Stuck};
 use crate::runtime_api::Request;
 
+use super::attempt::Attempt;
 use super::batch::Batch;
 use super::event::{self, Renderer};
 use super::poll::Poller;
 use super::response::{Judgement, judge};
-use super::{Mapping, Tally, Upstream};
+use super::{Mapping, Upstream};
 
 /// Failures in a row, without a record done, after which a shard counts as stuck. Lambda would
 /// go on until the records expire.
@@ -54,13 +55,6 @@ pub(super) enum Delivered {
     Ended,
 }
 
-/// One attempt's result.
-enum Attempt {
-    Answered(Bytes),
-    Killed,
-    Failed { why: String, log: Vec<String>, at_start: bool },
-}
-
 impl Shard {
     /// The shard `number` of a mapping's stream, from its first record on.
     pub(super) async fn at_start(mapping: Arc<Mapping>, number: usize, content: &ShardContent) -> Result<Self, Error> {
@@ -84,10 +78,10 @@ impl Shard {
         loop {
             // Asked before the shard is read: what comes last is in it by then, and it is closed by then if ever.
             let last = upstream.is_done();
-            match self.poller.batch(mapping.batch_size).await? {
+            match self.poller.batch(mapping.batch_size, &mapping.tally).await? {
                 Some(batch) => {
                     self.deliver(batch, done).await?;
-                    add(&mapping.tally.batches, 1);
+                    mapping.tally.batches.fetch_add(1, Ordering::Relaxed);
                 }
                 None if self.poller.has_ended() => return Ok(Delivered::Ended),
                 None if last && self.is_open().await? => return Ok(Delivered::CaughtUp),
@@ -167,18 +161,9 @@ impl Shard {
     }
 
     async fn attempt(&mut self, request: &Request, again: bool) -> Result<Attempt, Error> {
-        let Tally { invocations, retries, .. } = &self.mapping.tally;
-        add(invocations, 1);
-        add(retries, u64::from(again));
-        let outcome = self.mapping.pool.invoke(self.turn, request).await?;
+        let attempt = self.mapping.attempt(self.turn, request, again).await?;
         self.turn.invocation += 1;
-        Ok(match outcome {
-            Outcome::Response(answer) => Attempt::Answered(answer),
-            Outcome::Killed(_) => Attempt::Killed,
-            Outcome::Failed(failure, log) => {
-                Attempt::Failed { why: failure.to_string(), log, at_start: matches!(failure, Failure::NotStarted(_)) }
-            }
-        })
+        Ok(attempt)
     }
 
     /// Counts a failure and pauses, or gives up. A kill is not the function's failure.
@@ -205,20 +190,10 @@ impl Shard {
     }
 }
 
-impl Attempt {
-    fn failed(why: String) -> Self {
-        Self::Failed { why, log: Vec::new(), at_start: false }
-    }
-}
-
 fn batch_name(batch: &Batch) -> String {
     let first = batch.sequence_numbers().next().unwrap_or_default();
     match batch.len() {
         1 => format!("record {first}"),
         count => format!("a batch of {count} records from {first} on"),
     }
-}
-
-fn add(counter: &AtomicU64, more: u64) {
-    counter.fetch_add(more, Ordering::Relaxed);
 }

@@ -15,6 +15,7 @@ mod report;
 mod resharded;
 mod run;
 mod sinks;
+mod ticks;
 mod verdict;
 
 pub use chain::Chain;

@@ -34,6 +34,9 @@ pub struct Report {
     pub invocations: u64,
     /// Invocations that sent again what an earlier one did not get done.
     pub retries: u64,
+    /// Scheduled events that functions took.
+    #[serde(skip_serializing_if = "is_none")]
+    pub ticks: u64,
     /// Kills that happened.
     pub kills: u64,
     /// Those, by what they interrupted.
@@ -98,6 +101,9 @@ pub struct Share {
     pub invocations: u64,
     /// Its invocations that sent again what an earlier one did not get done.
     pub retries: u64,
+    /// Scheduled events that it took.
+    #[serde(skip_serializing_if = "is_none")]
+    pub ticks: u64,
     /// Its kills that happened, by what they interrupted.
     pub kills_by_kind: BTreeMap<KillKind, u64>,
     /// Write capacity units of its requests.
@@ -144,6 +150,7 @@ impl Prepared {
             batches: sum(|share| share.batches),
             invocations: sum(|share| share.invocations),
             retries: sum(|share| share.retries),
+            ticks: sum(|share| share.ticks),
             kills: sum(|share| share.kills_by_kind.values().sum()),
             kills_by_kind: added(functions.iter().flat_map(|share| share.kills_by_kind.clone())),
             results: collected.results.len() as u64,
@@ -182,6 +189,7 @@ fn share(mapping: &Mapping, cpu: Option<Duration>) -> Share {
         batches: of(&tally.batches),
         invocations: of(&tally.invocations),
         retries: of(&tally.retries),
+        ticks: of(&tally.ticks),
         kills_by_kind: mapping.pool.plan(|plan| plan.kills()),
         write_units,
         read_units,
@@ -212,6 +220,11 @@ impl Expectation {
         });
         compared.collect()
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 fn millis(duration: Duration) -> u64 {

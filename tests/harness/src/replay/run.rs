@@ -100,6 +100,7 @@ impl Prepared {
                 batch_size: self.batch_size(function) as usize,
                 reports_failures: function.source.reports_failures,
                 drains: self.options.drain && function.journal_table().is_some(),
+                ticks: self.ticks.get(place).cloned().flatten(),
                 tally: Tally::default(),
             });
             links.push(Link { mapping, shards, upstream: self.chain.upstream(place) });
