@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
 use ferrokinesis::actions::{Operation, dispatch};
 use ferrokinesis::store::{Store, StoreOptions};
 use serde::Deserialize;
@@ -13,7 +14,7 @@ use crate::error::Error;
 use crate::input;
 use crate::template::{ACCOUNT, REGION};
 
-use super::MAX_BODY;
+use super::{MAX_BODY, gaps};
 
 /// Limits of one PutRecords request, with room for what the emulator adds.
 const MAX_PUT_RECORDS: usize = 500;
@@ -76,7 +77,8 @@ impl Kinesis {
 
     /// The wire protocol, to be served by someone else.
     pub fn router(&self) -> Router {
-        ferrokinesis::create_router(self.store.clone()).layer(DefaultBodyLimit::max(MAX_BODY))
+        let gaps = from_fn_with_state(self.clone(), gaps::fill);
+        ferrokinesis::create_router(self.store.clone()).layer(gaps).layer(DefaultBodyLimit::max(MAX_BODY))
     }
 
     /// Creates a stream and waits until it is active.

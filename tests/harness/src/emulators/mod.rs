@@ -7,6 +7,7 @@ mod bucket;
 mod call;
 mod dynamodb;
 mod front;
+mod gaps;
 mod kinesis;
 mod limits;
 pub(crate) mod lineage;
