@@ -35,7 +35,7 @@ impl Server {
         Self { process, address: address.to_owned(), exports }
     }
 
-    /// One request, as an SDK sends it.
+    /// One request, as an SDK sends it. Some are answered with nothing.
     fn ask(&self, target: &str, body: &Value) -> Value {
         let (service, json) = if target.starts_with("Dynamo") { ("dynamodb", "1.0") } else { ("kinesis", "1.1") };
         let body = body.to_string();
@@ -55,6 +55,9 @@ impl Server {
         stream.read_to_string(&mut answer).expect("answered");
         let (head, body) = answer.split_once("\r\n\r\n").expect("an answer");
         assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
+        if body.is_empty() {
+            return Value::Null;
+        }
         body.parse().unwrap_or_else(|_| panic!("no JSON: {answer}"))
     }
 
