@@ -260,3 +260,16 @@ fn shards_and_what_late_records_are_is_told() {
     assert!(summary.contains("3 shards: what is late may differ\n"), "{summary}");
     assert!(summary.contains("as expected: 12 results"), "{summary}");
 }
+
+#[test]
+fn an_order_that_is_expected_counts_only_while_there_is_one() {
+    let keys = keys(20);
+    let project = project(TEMPLATE, &keys);
+    project.write("events/test/scenario.toml", &format!("{SCENARIO}expect_order = true\n"));
+    let backwards: Vec<String> = keys.iter().rev().cloned().collect();
+    let expected = |ends: usize| lines(&[backwards.as_slice(), &vec![String::from("drained"); ends]].concat());
+    project.write("events/test/expected.jsonl", &expected(1));
+    assert_eq!(json(&project.tidemill(&["replay", "test", "--json"]))["verdict"], "differs");
+    project.write("events/test/expected.jsonl", &expected(2));
+    assert_eq!(json(&project.tidemill(&["replay", "test", "--json", "--reshard", "1"]))["verdict"], "holds");
+}

@@ -174,7 +174,7 @@ pub(super) struct ReplayArguments {
         value_name = "N",
         default_value_t = 0,
         hide_default_value = true,
-        value_parser = clap::value_parser!(u64).range(0..=1_000),
+        value_parser = clap::value_parser!(u64).range(0..=500),
         help_heading = "Delivery"
     )]
     reshard: u64,

@@ -187,8 +187,7 @@ Resources:
 
     #[test]
     fn a_rule_sends_what_eventbridge_documents() {
-        // https://docs.aws.amazon.com/lambda/latest/dg/with-eventbridge-scheduler.html and
-        // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html
+        // https://docs.aws.amazon.com/eventbridge/latest/userguide/event-reference.html
         let expected = json!({
             "version": "0",
             "id": "7",
