@@ -208,6 +208,18 @@ fn a_quiet_child_is_drained_as_any_open_shard_is() {
 }
 
 #[test]
+fn what_came_of_a_shard_without_records_begins_too() {
+    // The iterator of a closed shard that holds nothing ends a read later.
+    let keys = vec![String::from("one"); 6];
+    let project = project(&TEMPLATE.replace("{Name: in}", "{Name: in, ShardCount: 4}"), &keys);
+    for seed in ["1", "2"] {
+        let (_, all) = replayed(&project, &keys, &["--reshard", "4", "--seed", seed]);
+        let quiet = all.iter().filter(|shard| !shard.open && shard.parents.is_empty() && shard.records == 0);
+        assert!(quiet.count() > 0, "take another seed than {seed}");
+    }
+}
+
+#[test]
 fn streams_between_functions_are_resharded_too() {
     let keys = keys(80);
     let template = TEMPLATE

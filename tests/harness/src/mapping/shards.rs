@@ -97,3 +97,75 @@ async fn deliver(mut shard: Shard, upstream: Upstream, shown: Option<Shown>) -> 
     let delivered = shard.deliver_all(&upstream, &done).await?;
     Ok((shard, delivered))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::PathBuf;
+    use std::sync::Mutex;
+    use std::sync::atomic::AtomicU64;
+    use std::time::Duration;
+
+    use crate::emulators::{DynamoDb, Emulators, Kinesis, Meter};
+    use crate::environment::{Deployment, KillPlan, Pool};
+    use crate::mapping::Tally;
+    use crate::progress::Silent;
+    use crate::template::{EventSource, Function, Roles};
+
+    use super::*;
+
+    /// A mapping of the stream `s`, to a function that is never invoked.
+    async fn mapping(kinesis: Kinesis) -> Mapping {
+        let dynamodb = DynamoDb::start().await.unwrap();
+        let source = EventSource { stream: String::from("s"), batch_size: 1, reports_failures: true };
+        let function = Function {
+            id: String::from("F"),
+            name: String::from("F"),
+            binary: String::from("f"),
+            memory: 128,
+            timeout: Duration::from_secs(3),
+            variables: BTreeMap::new(),
+            source,
+            schedule: None,
+            roles: Roles::default(),
+        };
+        let deployment = Deployment {
+            function,
+            executable: PathBuf::new(),
+            folder: PathBuf::new(),
+            emulators: Arc::new(Emulators { kinesis, dynamodb, limits: None, result_tables: Arc::default() }),
+            meter: Arc::new(Meter::default()),
+            progress: Arc::new(Silent),
+            started: AtomicU64::new(0),
+            longest_ms: AtomicU64::new(0),
+            cpu: Mutex::new(None),
+        };
+        Mapping {
+            pool: Pool::new(deployment, 1, false, KillPlan::default()),
+            stream: String::from("s"),
+            batch_size: 1,
+            reports_failures: true,
+            drains: false,
+            ticks: None,
+            tally: Tally::default(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_closed_shard_ends_though_its_iterator_does_not_at_once() {
+        let kinesis = Kinesis::new();
+        kinesis.create_stream("s", 1).await.unwrap();
+        let (first, id) =
+            (kinesis.first("s", "shardId-000000000000").await.unwrap(), |n: u32| format!("shardId-{n:012}"));
+        // The emulator compares whole seconds.
+        tokio::time::sleep(Duration::from_millis(2_100)).await;
+        kinesis.split("s", &id(0), 1 << 127).await.unwrap();
+        let (records, behind) = kinesis.records(&first).await.unwrap();
+        assert!(records.is_empty() && behind.is_some(), "the iterator ends at once: nothing is shown here");
+
+        let mut shards = Shards::of(&Arc::new(mapping(kinesis).await), &[]);
+        shards.deliver(&Upstream::default(), None).await.unwrap();
+        assert_eq!(shards.caught_up.iter().map(Shard::name).collect::<Vec<_>>(), [id(1), id(2)]);
+        assert_eq!(shards.ended, [id(0)].into());
+    }
+}
