@@ -37,6 +37,8 @@ Examples:
   cargo tidemill replay w1 --input nexmark.jsonl.gz --expect expected.jsonl.gz
   cargo tidemill --template T replay w1 --input my.jsonl --output out.jsonl
   cargo tidemill replay --shards 4 --expect none         more shards, results not compared
+  cargo tidemill replay rotations --reshard 5            shards split and merged meanwhile
+  cargo tidemill replay --no-drain --ticks 90 --tick 60  windows close by the clock
   cargo tidemill replay --limits                         sinks as slow as on AWS
   cargo tidemill replay --artifact target/lambda/departures/bootstrap
 
@@ -113,6 +115,21 @@ pub(super) struct ReplayArguments {
     #[arg(long, help_heading = "Records")]
     no_drain: bool,
 
+    /// Send N scheduled events behind the last record, before the input ends: windows of quiet shards close
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        hide_default_value = true,
+        value_parser = clap::value_parser!(u32).range(0..=100_000),
+        help_heading = "Records"
+    )]
+    ticks: u32,
+
+    /// How far scheduled events are apart [default: auto, as the template's Schedule says]
+    #[arg(long, value_name = "MINUTES|auto", value_parser = minutes, help_heading = "Records")]
+    tick: Option<Tick>,
+
     /// Write the results, one JSON a line, in order of arrival (final ones sorted); `-` is the
     /// standard output
     #[arg(long, value_name = "FILE", help_heading = "Results")]
@@ -151,7 +168,18 @@ pub(super) struct ReplayArguments {
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, help_heading = "Delivery")]
     kill: u64,
 
-    /// Choose the moments of the kills
+    /// Split or merge shards of each source stream N times while records come
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        hide_default_value = true,
+        value_parser = clap::value_parser!(u64).range(0..=500),
+        help_heading = "Delivery"
+    )]
+    reshard: u64,
+
+    /// Choose the moments of the kills, and what becomes of shards when
     #[arg(long, value_name = "S", default_value_t = 1, help_heading = "Delivery")]
     seed: u64,
 
@@ -172,6 +200,18 @@ pub(super) struct ReplayArguments {
     limits: bool,
 }
 
+/// How far scheduled events are apart: `None` is as the template says.
+#[derive(Debug, Clone, Copy)]
+struct Tick(Option<u32>);
+
+fn minutes(text: &str) -> Result<Tick, String> {
+    match text.parse::<u32>() {
+        _ if text == "auto" => Ok(Tick(None)),
+        Ok(minutes) if (1..=525_600).contains(&minutes) => Ok(Tick(Some(minutes))),
+        _ => Err(String::from("minutes, from 1 to 525600, or auto")),
+    }
+}
+
 impl ReplayArguments {
     pub(super) fn options(&self, template: Option<PathBuf>) -> Options {
         Options {
@@ -188,7 +228,10 @@ impl ReplayArguments {
             batch_size: self.batch_size,
             environments: self.environments,
             kills: self.kill,
+            reshards: self.reshard,
             seed: self.seed,
+            ticks: self.ticks,
+            tick_minutes: self.tick.and_then(|Tick(minutes)| minutes),
             release: self.release,
             artifact: self.artifact.clone(),
             limits: self.limits,

@@ -36,6 +36,7 @@ fn rows(report: &Report) -> Vec<(&'static str, String)> {
         }
         _ => rows.push(("records", records(report.records, report.batches))),
     }
+    rows.extend(shards(report));
     rows.push(match report.fired {
         Some(fired) => ("results", format!("{} final, of {}", grouped(report.results), grouped(fired))),
         None if report.collected.windowed => ("windows", format!("{} closed", grouped(report.results))),
@@ -48,6 +49,9 @@ fn rows(report: &Report) -> Vec<(&'static str, String)> {
     }
     if report.retries > 0 {
         rows.push(("retries", many(report.retries, "invocation", "invocations")));
+    }
+    if report.ticks > 0 {
+        rows.push(("ticks", many(report.ticks, "scheduled event", "scheduled events")));
     }
     if report.repeats > 0 {
         rows.push(("repeats", with(report.repeats, "sent again, dropped by source and id")));
@@ -64,6 +68,21 @@ fn rows(report: &Report) -> Vec<(&'static str, String)> {
     rows.push(("time", format!("{}, longest invocation {longest}", seconds(report.wall_ms))));
     if let Some(kept) = &report.kept {
         rows.push(("kept", shown(kept).display().to_string()));
+    }
+    rows
+}
+
+/// What became of the source streams' shards, and what that does to a comparison.
+fn shards(report: &Report) -> Vec<(&'static str, String)> {
+    let mut rows = Vec::new();
+    for of in &report.resharded {
+        let (splits, merges) = (many(of.splits, "split", "splits"), many(of.merges, "merge", "merges"));
+        let (all, open) = (grouped(of.shards.len() as u64), grouped(of.open() as u64));
+        rows.push(("shards", format!("{all} of {}, {open} of them open: {splits}, {merges}", of.stream)));
+    }
+    let all: usize = report.resharded.iter().map(|of| of.shards.len()).sum();
+    if all > 0 && !matches!(report.verdict, Verdict::NotCompared(_)) {
+        rows.push(("", format!("{} shards: what is late may differ", grouped(all as u64))));
     }
     rows
 }
@@ -238,7 +257,7 @@ fn seconds(millis: u64) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use crate::replay::{Collected, Differences, OutOfOrder};
+    use crate::replay::{Collected, Differences, OutOfOrder, Resharded, ShardOf};
 
     use super::*;
 
@@ -256,6 +275,7 @@ mod tests {
             batches: 53,
             invocations: 65,
             retries: 11,
+            ticks: 0,
             kills: 10,
             kills_by_kind: BTreeMap::from([
                 (KillKind::InFlight, 4),
@@ -263,6 +283,7 @@ mod tests {
                 (KillKind::BeforeAnswer, 3),
             ]),
             functions: Vec::new(),
+            resharded: Vec::new(),
             results: 1_744,
             fired: None,
             repeats: 12,
@@ -335,6 +356,7 @@ mod tests {
             batches: 53,
             invocations: 60,
             retries: 5,
+            ticks: 0,
             kills_by_kind: BTreeMap::from([(KillKind::InFlight, kills)]),
             write_units: 100.5,
             read_units: 1.0,
@@ -356,6 +378,25 @@ mod tests {
             assert!(summary.contains(line), "no {line:?} in:\n{summary}");
         }
         assert!(summary.lines().all(|line| line.chars().count() <= WIDTH), "{summary}");
+    }
+
+    #[test]
+    fn what_became_of_shards_is_told_and_what_it_does_to_a_comparison() {
+        let shard = |number: u32, open| ShardOf {
+            shard: format!("shardId-{number:012}"),
+            parents: Vec::new(),
+            open,
+            records: 1,
+        };
+        let shards = vec![shard(0, false), shard(1, true), shard(2, true)];
+        let resharded = vec![Resharded { stream: String::from("Flights"), splits: 1, merges: 0, shards }];
+        let report = Report { resharded, ..report(Verdict::Holds) };
+        let summary = of(&report, Style::plain());
+        let rows = "  shards        3 of Flights, 2 of them open: 1 split, 0 merges\n                \
+                    3 shards: what is late may differ\n";
+        assert!(summary.contains(rows), "{summary}");
+        let unjudged = Report { verdict: Verdict::NotCompared(String::from("--expect none")), ..report };
+        assert!(!of(&unjudged, Style::plain()).contains("may differ"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
 use ferrokinesis::actions::{Operation, dispatch};
 use ferrokinesis::store::{Store, StoreOptions};
 use serde::Deserialize;
@@ -13,7 +14,7 @@ use crate::error::Error;
 use crate::input;
 use crate::template::{ACCOUNT, REGION};
 
-use super::MAX_BODY;
+use super::{MAX_BODY, gaps};
 
 /// Limits of one PutRecords request, with room for what the emulator adds.
 const MAX_PUT_RECORDS: usize = 500;
@@ -76,15 +77,21 @@ impl Kinesis {
 
     /// The wire protocol, to be served by someone else.
     pub fn router(&self) -> Router {
-        ferrokinesis::create_router(self.store.clone()).layer(DefaultBodyLimit::max(MAX_BODY))
+        let gaps = from_fn_with_state(self.clone(), gaps::fill);
+        ferrokinesis::create_router(self.store.clone()).layer(gaps).layer(DefaultBodyLimit::max(MAX_BODY))
     }
 
     /// Creates a stream and waits until it is active.
     pub async fn create_stream(&self, name: &str, shards: u32) -> Result<(), Error> {
         let request = json!({"StreamName": name, "ShardCount": shards});
         self.call(Operation::CreateStream, request).await?;
+        self.until_active(name).await
+    }
+
+    /// Waits until a stream is as it was asked to become.
+    pub(super) async fn until_active(&self, stream: &str) -> Result<(), Error> {
         loop {
-            let request = json!({"StreamName": name});
+            let request = json!({"StreamName": stream});
             let summary = self.call(Operation::DescribeStreamSummary, request).await?;
             if summary["StreamDescriptionSummary"]["StreamStatus"] == "ACTIVE" {
                 return Ok(());
@@ -127,24 +134,9 @@ impl Kinesis {
         Ok(content)
     }
 
-    /// The ids of a stream's shards.
+    /// The ids of a stream's shards, parents before children.
     pub async fn shards(&self, stream: &str) -> Result<Vec<String>, Error> {
-        let request = json!({"StreamName": stream});
-        let answer = self.call(Operation::ListShards, request).await?;
-        let shards = answer["Shards"].as_array().into_iter().flatten();
-        Ok(shards.filter_map(|shard| shard["ShardId"].as_str().map(str::to_owned)).collect())
-    }
-
-    /// The shards of a stream, each with the highest hash key that goes there, in ascending order.
-    pub(super) async fn hash_ranges(&self, stream: &str) -> Result<Vec<(String, u128)>, Error> {
-        let answer = self.call(Operation::ListShards, json!({"StreamName": stream})).await?;
-        let range = |shard: &Value| {
-            let last = shard["HashKeyRange"]["EndingHashKey"].as_str()?.parse().ok()?;
-            Some((shard["ShardId"].as_str()?.to_owned(), last))
-        };
-        let mut ranges: Vec<_> = answer["Shards"].as_array().into_iter().flatten().filter_map(range).collect();
-        ranges.sort_by_key(|(_, last)| *last);
-        Ok(ranges)
+        Ok(self.lineage(stream).await?.into_iter().map(|shard| shard.id).collect())
     }
 
     /// An iterator at a shard's first record.
@@ -190,7 +182,7 @@ impl Kinesis {
         Ok(all)
     }
 
-    async fn call(&self, operation: Operation, request: Value) -> Result<Value, Error> {
+    pub(super) async fn call(&self, operation: Operation, request: Value) -> Result<Value, Error> {
         match dispatch(&self.store, operation, request).await {
             Ok(answer) => Ok(answer.unwrap_or(Value::Null)),
             Err(error) => Err(Error::Emulator {

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use crate::error::Error;
 use crate::template::{ACCOUNT, Stream};
 
-use super::Kinesis;
 use super::bucket::Bucket;
+use super::{Kinesis, lineage};
 
 /// The limits of all shards of an account, and how much of them is used up.
 #[derive(Debug)]
@@ -42,14 +42,18 @@ pub(super) struct Judged {
 impl Limits {
     /// The limits of these streams, nothing of them used up.
     pub async fn read(kinesis: &Kinesis, streams: &[Stream]) -> Result<Self, Error> {
-        let now = Instant::now();
         let mut all = BTreeMap::new();
         for stream in streams {
-            let ranges = kinesis.hash_ranges(&stream.name).await?;
-            let shard = |(id, last)| Shard { id, last, bucket: Bucket::full(now) };
-            all.insert(stream.name.clone(), ranges.into_iter().map(shard).collect());
+            all.insert(stream.name.clone(), unused(kinesis, &stream.name).await?);
         }
         Ok(Self { streams: Mutex::new(all), throttled: AtomicU64::default() })
+    }
+
+    /// Takes note that a stream has other shards than before: theirs begin unused.
+    pub async fn resharded(&self, kinesis: &Kinesis, stream: &str) -> Result<(), Error> {
+        let shards = unused(kinesis, stream).await?;
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner).insert(stream.to_owned(), shards);
+        Ok(())
     }
 
     /// How many records were refused so far, each as often as it was.
@@ -95,6 +99,13 @@ impl Judged {
             self.refusals.into_iter().map(|refusal| refusal.or_else(|| put.next())).collect();
         Some(json!({"FailedRecordCount": failed, "Records": records?}).to_string().into())
     }
+}
+
+/// The open shards of a stream, by ascending hash keys.
+async fn unused(kinesis: &Kinesis, stream: &str) -> Result<Vec<Shard>, Error> {
+    let now = Instant::now();
+    let open = lineage::open(kinesis.lineage(stream).await?).into_iter();
+    Ok(open.map(|shard| Shard { id: shard.id, last: shard.last, bucket: Bucket::full(now) }).collect())
 }
 
 /// Takes what the record costs off its shard, or says why not.

@@ -7,8 +7,10 @@ mod bucket;
 mod call;
 mod dynamodb;
 mod front;
+mod gaps;
 mod kinesis;
 mod limits;
+pub(crate) mod lineage;
 mod meter;
 mod snapshot;
 
@@ -24,6 +26,7 @@ pub use dynamodb::DynamoDb;
 pub use front::Front;
 pub use kinesis::{Kinesis, Record, ShardContent};
 pub use limits::Limits;
+pub use lineage::Shard;
 pub use meter::{Meter, Usage};
 
 use crate::error::Error;

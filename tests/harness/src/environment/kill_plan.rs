@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::random::Random;
+
 use super::kill_switch::{Kill, KillKind};
 
 /// Kills spread over a run, by a seed: the same seed, the same plan.
@@ -35,7 +37,7 @@ impl KillPlan {
     /// shuffled order. Time is how often the first function was invoked, for the others too: how
     /// often they will be, nobody knows ahead.
     pub fn deal(count: u64, seed: u64, invocations: u64, targets: &[Target]) -> Vec<Self> {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let clock = Arc::new(AtomicU64::new(0));
         let plan = |index| Self { clock: Arc::clone(&clock), ticks: index == 0, ..Self::default() };
         let mut plans: Vec<Self> = (0..targets.len()).map(plan).collect();
@@ -43,7 +45,7 @@ impl KillPlan {
         let mut turns = (0..targets.len()).cycle();
         for stretch in 0..count {
             if kinds.is_empty() {
-                kinds = shuffled(&mut random);
+                kinds = random.shuffled(vec![KillKind::InFlight, KillKind::BeforeFlush, KillKind::BeforeAnswer]);
             }
             let start = stretch * invocations / count;
             let end = ((stretch + 1) * invocations / count).max(start + 1);
@@ -97,16 +99,6 @@ impl Kill {
     }
 }
 
-fn shuffled(random: &mut Random) -> Vec<KillKind> {
-    let mut left = vec![KillKind::InFlight, KillKind::BeforeFlush, KillKind::BeforeAnswer];
-    let mut order = Vec::new();
-    while !left.is_empty() {
-        let index = random.below(left.len() as u64);
-        order.push(left.swap_remove(usize::try_from(index).unwrap_or_default()));
-    }
-    order
-}
-
 fn of_kind(kind: KillKind, random: &mut Random) -> Kill {
     match kind {
         KillKind::BeforeAnswer => Kill::Flushed,
@@ -115,24 +107,6 @@ fn of_kind(kind: KillKind, random: &mut Random) -> Kill {
             Kill::Requested(u32::try_from(random.below(4)).unwrap_or_default())
         }
         KillKind::InFlight => Kill::Delayed(Duration::from_micros(random.below(20_000))),
-    }
-}
-
-/// SplitMix64: a seed is all its state, and its numbers are the same everywhere.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `bound`, which is not 0. The bias of the remainder does not matter here.
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
     }
 }
 

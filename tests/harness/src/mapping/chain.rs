@@ -5,98 +5,107 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::task::JoinSet;
 
-use crate::emulators::ShardContent;
+use crate::emulators::{Emulators, ShardContent};
 use crate::error::Error;
 use crate::progress::Progress;
+use crate::resharding::Resharding;
 
-use super::deliver::Shard;
-use super::{Mapping, Upstream};
+use super::deliver::POLLING;
+use super::shards::Shards;
+use super::{Mapping, Upstream, tick};
 
 /// A mapping in its place.
 pub struct Link {
     /// The mapping.
     pub mapping: Arc<Mapping>,
-    /// Its stream's shards, each with the records that lie there before anything runs.
+    /// The shards of its stream that hold records before anything runs.
     pub shards: Vec<ShardContent>,
     /// The places of those whose functions write to its stream; all are before its own.
     pub upstream: Vec<usize>,
 }
 
-/// Delivers all records of the first link's stream, and what comes of them to the others, until
-/// nothing is left. Then the inputs end: a link's when all is delivered that those upstream sent
-/// when theirs ended. `progress` hears of the first link's records.
-pub async fn run(links: &[Link], progress: &Arc<dyn Progress>) -> Result<(), Error> {
-    let mut shards = Vec::new();
-    for link in links {
-        let mut all = Vec::new();
-        for (number, content) in link.shards.iter().enumerate() {
-            all.push(Shard::at_start(Arc::clone(&link.mapping), number, content).await?);
+/// Mappings, each behind those that feed it.
+pub struct Chain {
+    /// The mappings. The first one's stream holds all of its records.
+    pub links: Vec<Link>,
+    /// What is done to the shards of streams that functions write to, by how many of the first
+    /// mapping's records are behind its checkpoint.
+    pub reshardings: Vec<Resharding>,
+    /// The account.
+    pub emulators: Arc<Emulators>,
+}
+
+impl Chain {
+    /// Delivers all records of the first link's stream, and what comes of them to the others, until
+    /// nothing is left. Then each gets its scheduled events and its input ends, when all is delivered that
+    /// those upstream sent in turn. `progress` hears of the first link's records.
+    pub async fn run(&mut self, progress: &Arc<dyn Progress>) -> Result<(), Error> {
+        let caught_up = self.catch_up(progress).await?;
+        for (link, mut shards) in self.links.iter().zip(caught_up) {
+            shards.deliver(&Upstream::default(), None).await?;
+            if let Some(ticks) = &link.mapping.ticks {
+                tick::send_all(&link.mapping, ticks).await?;
+            }
+            if link.mapping.drains {
+                shards.drain().await?;
+            }
         }
-        shards.push(all);
+        Ok(())
     }
-    let caught_up = catch_up(links, shards, progress).await?;
-    for (link, shards) in links.iter().zip(caught_up) {
-        let shards = deliver(shards, &Upstream::default(), None).await?;
-        if link.mapping.drains {
-            drain(shards).await?;
+
+    /// All links at once, until each has delivered all that those upstream send it for now.
+    async fn catch_up(&mut self, progress: &Arc<dyn Progress>) -> Result<Vec<Shards>, Error> {
+        let Self { links, reshardings, emulators } = self;
+        let Some(first) = links.first() else { return Ok(Vec::new()) };
+        let total = first.shards.iter().map(|shard| shard.records).sum();
+        let done: Vec<Arc<AtomicBool>> = links.iter().map(|_| Arc::default()).collect();
+        let resharded: Arc<AtomicBool> = Arc::default();
+        let mut tasks = JoinSet::new();
+        for (place, link) in links.iter().enumerate() {
+            let mut upstream = Upstream(link.upstream.iter().map(|place| Arc::clone(&done[*place])).collect());
+            if !link.upstream.is_empty() {
+                // A shard that may still be closed is not caught up.
+                upstream.0.push(Arc::clone(&resharded));
+            }
+            let shown = (place == 0).then(|| (Arc::clone(progress), total));
+            let done = Arc::clone(&done[place]);
+            let mut shards = Shards::of(&link.mapping, &link.shards);
+            tasks.spawn(async move {
+                shards.deliver(&upstream, shown.as_ref()).await?;
+                done.store(true, Ordering::Release);
+                Ok((place, shards))
+            });
         }
+        let reshard = async {
+            reshard(reshardings, emulators, &first.mapping, &done[0]).await?;
+            resharded.store(true, Ordering::Release);
+            Ok(())
+        };
+        tokio::try_join!(in_order(tasks), reshard).map(|(shards, ())| shards)
+    }
+}
+
+/// Reshards at the moments planned, the last ones when all records of the first mapping are done.
+async fn reshard(
+    reshardings: &mut [Resharding],
+    emulators: &Emulators,
+    first: &Mapping,
+    done: &AtomicBool,
+) -> Result<(), Error> {
+    while reshardings.iter().any(|resharding| resharding.next().is_some()) {
+        let records = if done.load(Ordering::Acquire) { u64::MAX } else { first.tally.records.load(Ordering::Relaxed) };
+        for resharding in &mut *reshardings {
+            while resharding.next().is_some_and(|moment| moment <= records) {
+                resharding.step(emulators).await?;
+            }
+        }
+        tokio::time::sleep(POLLING).await;
     }
     Ok(())
 }
 
-/// Where a link's records are shown, and of how many.
-type Shown = (Arc<dyn Progress>, u64);
-
-/// All links at once, until each has delivered all that those upstream send it for now.
-async fn catch_up(
-    links: &[Link],
-    shards: Vec<Vec<Shard>>,
-    progress: &Arc<dyn Progress>,
-) -> Result<Vec<Vec<Shard>>, Error> {
-    let total = links.first().map_or(0, |link| link.shards.iter().map(|shard| shard.records).sum());
-    let done: Vec<Arc<AtomicBool>> = links.iter().map(|_| Arc::default()).collect();
-    let mut tasks = JoinSet::new();
-    for (place, (link, shards)) in links.iter().zip(shards).enumerate() {
-        let upstream = Upstream(link.upstream.iter().map(|place| Arc::clone(&done[*place])).collect());
-        let shown = (place == 0).then(|| (Arc::clone(progress), total));
-        let done = Arc::clone(&done[place]);
-        tasks.spawn(async move {
-            let delivered = deliver(shards, &upstream, shown.as_ref()).await;
-            done.store(true, Ordering::Release);
-            delivered.map(|shards| (place, shards))
-        });
-    }
-    in_order(tasks).await
-}
-
-/// All shards of a link at once.
-async fn deliver(shards: Vec<Shard>, upstream: &Upstream, shown: Option<&Shown>) -> Result<Vec<Shard>, Error> {
-    let mut tasks = JoinSet::new();
-    for (number, mut shard) in shards.into_iter().enumerate() {
-        let (upstream, shown) = (upstream.clone(), shown.cloned());
-        tasks.spawn(async move {
-            let done = |records| {
-                if let Some((progress, total)) = &shown {
-                    progress.records(records, *total);
-                }
-            };
-            shard.deliver_all(&upstream, &done).await?;
-            Ok((number, shard))
-        });
-    }
-    in_order(tasks).await
-}
-
-async fn drain(shards: Vec<Shard>) -> Result<(), Error> {
-    let mut tasks = JoinSet::new();
-    for (number, mut shard) in shards.into_iter().enumerate() {
-        tasks.spawn(async move { shard.drain().await.map(|()| (number, ())) });
-    }
-    in_order(tasks).await.map(drop)
-}
-
 /// What numbered tasks give, in the order of their numbers. The first error ends them all.
-async fn in_order<T: 'static>(mut tasks: JoinSet<Result<(usize, T), Error>>) -> Result<Vec<T>, Error> {
+pub(super) async fn in_order<T: 'static>(mut tasks: JoinSet<Result<(usize, T), Error>>) -> Result<Vec<T>, Error> {
     let mut all = Vec::new();
     while let Some(ended) = tasks.join_next().await {
         match ended {

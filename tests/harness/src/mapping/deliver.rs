@@ -1,21 +1,22 @@
 //! Delivering one shard.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::emulators::ShardContent;
-use crate::environment::{Failure, Outcome, Turn};
+use crate::environment::Turn;
 use crate::error::{Error, Stuck};
 use crate::runtime_api::Request;
 
+use super::attempt::Attempt;
 use super::batch::Batch;
 use super::event::{self, Renderer};
 use super::poll::Poller;
 use super::response::{Judgement, judge};
-use super::{Mapping, Tally, Upstream};
+use super::{Mapping, Upstream};
 
 /// Failures in a row, without a record done, after which a shard counts as stuck. Lambda would
 /// go on until the records expire.
@@ -26,7 +27,7 @@ const PATIENCE_TO_START: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 /// The pause before a shard is read again in which nothing was. On AWS it is a second.
-const POLLING: Duration = Duration::from_millis(5);
+pub(super) const POLLING: Duration = Duration::from_millis(5);
 
 /// A shard that is being delivered.
 pub(super) struct Shard {
@@ -45,11 +46,13 @@ struct Failures {
     starts: u32,
 }
 
-/// One attempt's result.
-enum Attempt {
-    Answered(Bytes),
-    Killed,
-    Failed { why: String, log: Vec<String>, at_start: bool },
+/// How far the delivery of a shard came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Delivered {
+    /// All that is there is delivered, and for now nothing comes.
+    CaughtUp,
+    /// The shard is closed and all of it delivered: its children may begin.
+    Ended,
 }
 
 impl Shard {
@@ -63,22 +66,36 @@ impl Shard {
         Ok(Self { mapping, name, poller, turn, requests: 0, failures: Failures::default() })
     }
 
+    /// Its id.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Delivers all that lies in the shard, and what comes while anything is `upstream`; `done` hears
     /// how many records of the mapping are behind the checkpoint.
-    pub(super) async fn deliver_all(&mut self, upstream: &Upstream, done: &impl Fn(u64)) -> Result<(), Error> {
+    pub(super) async fn deliver_all(&mut self, upstream: &Upstream, done: &impl Fn(u64)) -> Result<Delivered, Error> {
         let mapping = Arc::clone(&self.mapping);
         loop {
-            // Asked before the shard is read: what comes last is in it by then.
+            // Asked before the shard is read: what comes last is in it by then, and it is closed by then if ever.
             let last = upstream.is_done();
-            match self.poller.batch(mapping.batch_size).await? {
+            match self.poller.batch(mapping.batch_size, &mapping.tally).await? {
                 Some(batch) => {
                     self.deliver(batch, done).await?;
-                    add(&mapping.tally.batches, 1);
+                    mapping.tally.batches.fetch_add(1, Ordering::Relaxed);
                 }
-                None if last => return Ok(()),
+                None if self.poller.has_ended() => return Ok(Delivered::Ended),
+                None if last && self.is_open().await? => return Ok(Delivered::CaughtUp),
                 None => tokio::time::sleep(POLLING).await,
             }
         }
+    }
+
+    /// Whether the shard takes records. Behind the last one of a closed shard some more reads may be
+    /// empty before its iterator ends.
+    async fn is_open(&self) -> Result<bool, Error> {
+        let kinesis = &self.mapping.pool.deployment().emulators.kinesis;
+        let lineage = kinesis.lineage(&self.mapping.stream).await?;
+        Ok(lineage.iter().any(|shard| shard.open && shard.id == self.name))
     }
 
     /// Sends a batch, and again what is left of it, until nothing is.
@@ -144,18 +161,9 @@ impl Shard {
     }
 
     async fn attempt(&mut self, request: &Request, again: bool) -> Result<Attempt, Error> {
-        let Tally { invocations, retries, .. } = &self.mapping.tally;
-        add(invocations, 1);
-        add(retries, u64::from(again));
-        let outcome = self.mapping.pool.invoke(self.turn, request).await?;
+        let attempt = self.mapping.attempt(self.turn, request, again).await?;
         self.turn.invocation += 1;
-        Ok(match outcome {
-            Outcome::Response(answer) => Attempt::Answered(answer),
-            Outcome::Killed(_) => Attempt::Killed,
-            Outcome::Failed(failure, log) => {
-                Attempt::Failed { why: failure.to_string(), log, at_start: matches!(failure, Failure::NotStarted(_)) }
-            }
-        })
+        Ok(attempt)
     }
 
     /// Counts a failure and pauses, or gives up. A kill is not the function's failure.
@@ -182,20 +190,10 @@ impl Shard {
     }
 }
 
-impl Attempt {
-    fn failed(why: String) -> Self {
-        Self::Failed { why, log: Vec::new(), at_start: false }
-    }
-}
-
 fn batch_name(batch: &Batch) -> String {
     let first = batch.sequence_numbers().next().unwrap_or_default();
     match batch.len() {
         1 => format!("record {first}"),
         count => format!("a batch of {count} records from {first} on"),
     }
-}
-
-fn add(counter: &AtomicU64, more: u64) {
-    counter.fetch_add(more, Ordering::Relaxed);
 }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use crate::emulators::{Kinesis, ShardContent};
 use crate::error::Error;
 
+use super::Tally;
 use super::batch::Batch;
 use super::event::{Rendered, Renderer};
 
@@ -31,16 +32,21 @@ impl Poller {
 
     /// The next batch of up to `size` records, or `None` behind the last one. Never fewer than
     /// there are, so that batches of what lies there before are the same in every run.
-    pub(super) async fn batch(&mut self, size: usize) -> Result<Option<Batch>, Error> {
-        while self.polled.len() < size && self.poll().await? {}
+    pub(super) async fn batch(&mut self, size: usize, tally: &Tally) -> Result<Option<Batch>, Error> {
+        while self.polled.len() < size && self.poll(tally).await? {}
         if self.polled.is_empty() {
             return Ok(None);
         }
         Ok(Some(Batch::cut(&mut self.polled, size)))
     }
 
+    /// Whether the shard is closed and nothing of it is left to be delivered.
+    pub(super) fn has_ended(&self) -> bool {
+        self.iterator.is_none() && self.polled.is_empty()
+    }
+
     /// Reads on, and says whether there was anything.
-    async fn poll(&mut self) -> Result<bool, Error> {
+    async fn poll(&mut self, tally: &Tally) -> Result<bool, Error> {
         let (records, next) = match &self.iterator {
             Some(iterator) => self.kinesis.records(iterator).await?,
             None => (Vec::new(), None),
@@ -55,6 +61,7 @@ impl Poller {
         }
         self.iterator = next;
         self.ahead = self.ahead.saturating_sub(records.len() as u64);
+        records.iter().for_each(|record| tally.arrived(record.approximate_arrival_timestamp));
         let renderer = &self.renderer;
         self.polled.extend(records.into_iter().map(|record| renderer.render(record)));
         Ok(any)

@@ -28,7 +28,8 @@ pub(super) fn read(
         (Expect::Scenario, None) => None,
     };
     let mut parts = Vec::new();
-    let ordered = scenario.expect_order.is_some();
+    // Shards that are split are delivered side by side.
+    let ordered = scenario.expect_order.is_some() && options.reshards == 0;
     if let Some(path) = given {
         parts.push((Part::Results { ordered }, Expected::read(path, findings)?));
     }
@@ -121,6 +122,7 @@ mod tests {
             options.batch_size = Some(1);
             options.environments = Some(3);
             options.kills = 9;
+            options.reshards = 9;
         });
         assert_eq!(unchanged, None);
     }

@@ -23,8 +23,14 @@ pub struct Options {
     pub environments: Option<u32>,
     /// How often the function is killed.
     pub kills: u64,
-    /// Chooses when it is killed.
+    /// How often the shards of each source stream are split or merged.
+    pub reshards: u64,
+    /// Chooses when it is killed, and what becomes of the shards when.
     pub seed: u64,
+    /// How many scheduled events a function gets behind its input.
+    pub ticks: u32,
+    /// How far those are apart, in minutes; as the function's schedule says if `None`.
+    pub tick_minutes: Option<u32>,
     /// Builds the function with the release profile.
     pub release: bool,
     /// Runs this executable; builds one if `None`.
@@ -61,7 +67,10 @@ impl Options {
             batch_size: None,
             environments: None,
             kills: 0,
+            reshards: 0,
             seed: 1,
+            ticks: 0,
+            tick_minutes: None,
             release: false,
             artifact: None,
             limits: false,

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use crate::error::Error;
 use crate::findings::{Finding, Findings, listed};
 use crate::input::{self, PartitionKey, Record, check_pointer};
+use crate::mapping::Ticks;
 use crate::scenario::{Named, Scenario};
 use crate::template::Template;
 
 use super::chain::Chain;
 use super::options::Options;
 use super::verdict::Expectation;
-use super::{artifact, expectation};
+use super::{artifact, expectation, ticks};
 
 /// A replay that can be run.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ pub struct Prepared {
     /// How many shards the source has.
     pub(super) shards: u32,
     pub(super) expectation: Expectation,
+    /// The scheduled events that each function gets.
+    pub(super) ticks: Vec<Option<Ticks>>,
     /// The streams and tables that are looked at one by one: physical names, with logical ones.
     pub(super) streams: BTreeMap<String, String>,
     pub(super) tables: BTreeMap<String, String>,
@@ -63,12 +66,14 @@ pub fn prepare(options: Options) -> Result<Prepared, Error> {
     let streams = physical(&scenario.expect_streams, "expect_streams", |name| chain.stream_named(name), &mut note);
     let tables = physical(&scenario.expect_tables, "expect_tables", |name| chain.table_named(name), &mut note);
     let artifact = artifact(&options, &chain)?;
+    let ticks = ticks::of(&options, &chain)?;
     Ok(Prepared {
         artifact,
         warnings: findings.into_warnings()?,
         shards,
         records,
         expectation,
+        ticks,
         streams,
         tables,
         chain,

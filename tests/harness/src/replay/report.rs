@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::mapping::{Link, Mapping};
 
 use super::prepare::{Prepared, file_name};
+use super::resharded::Resharded;
 use super::sinks::Collected;
 use super::verdict::{Differences, Expectation, Verdict};
 
@@ -33,12 +34,18 @@ pub struct Report {
     pub invocations: u64,
     /// Invocations that sent again what an earlier one did not get done.
     pub retries: u64,
+    /// Scheduled events that functions took.
+    #[serde(skip_serializing_if = "is_none")]
+    pub ticks: u64,
     /// Kills that happened.
     pub kills: u64,
     /// Those, by what they interrupted.
     pub kills_by_kind: BTreeMap<KillKind, u64>,
     /// What each function did; the numbers above and below are their sums.
     pub functions: Vec<Share>,
+    /// What became of the shards of source streams; empty if they were left alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub resharded: Vec<Resharded>,
     /// Results, repeats dropped; where only final ones count, those alone.
     pub results: u64,
     /// Results, those included that are not final; `None` where all count.
@@ -94,6 +101,9 @@ pub struct Share {
     pub invocations: u64,
     /// Its invocations that sent again what an earlier one did not get done.
     pub retries: u64,
+    /// Scheduled events that it took.
+    #[serde(skip_serializing_if = "is_none")]
+    pub ticks: u64,
     /// Its kills that happened, by what they interrupted.
     pub kills_by_kind: BTreeMap<KillKind, u64>,
     /// Write capacity units of its requests.
@@ -140,6 +150,7 @@ impl Prepared {
             batches: sum(|share| share.batches),
             invocations: sum(|share| share.invocations),
             retries: sum(|share| share.retries),
+            ticks: sum(|share| share.ticks),
             kills: sum(|share| share.kills_by_kind.values().sum()),
             kills_by_kind: added(functions.iter().flat_map(|share| share.kills_by_kind.clone())),
             results: collected.results.len() as u64,
@@ -155,6 +166,7 @@ impl Prepared {
             longest_invocation_ms: functions.iter().map(|share| share.longest_invocation_ms).max().unwrap_or(0),
             wall_ms: millis(wall),
             kept: None,
+            resharded: Vec::new(),
             differences: match &verdict {
                 Verdict::Differs(differences) => Some(differences.clone()),
                 Verdict::Holds | Verdict::NotCompared(_) => None,
@@ -177,6 +189,7 @@ fn share(mapping: &Mapping, cpu: Option<Duration>) -> Share {
         batches: of(&tally.batches),
         invocations: of(&tally.invocations),
         retries: of(&tally.retries),
+        ticks: of(&tally.ticks),
         kills_by_kind: mapping.pool.plan(|plan| plan.kills()),
         write_units,
         read_units,
@@ -207,6 +220,11 @@ impl Expectation {
         });
         compared.collect()
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 fn millis(duration: Duration) -> u64 {

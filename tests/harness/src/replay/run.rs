@@ -10,26 +10,27 @@ use crate::cargo::Binary;
 use crate::emulators::{Emulators, Meter, ShardContent};
 use crate::environment::{Deployment, KillPlan, Pool, Target};
 use crate::error::Error;
-use crate::mapping::{self, Link, Mapping, Tally};
+use crate::mapping::{Chain, Link, Mapping, Tally};
 use crate::progress::Progress;
 use crate::template::Function;
 
+use super::feed::{Fed, Shards};
 use super::prepare::Prepared;
 use super::report::Report;
 use super::sinks::{Collected, Sinks};
-
-/// The shards of each function's source, in the order of the functions.
-type Shards = Vec<Vec<ShardContent>>;
 
 impl Prepared {
     /// Builds the functions unless they are given, replays the records, and reports. Dropping the future ends all
     /// that it started.
     pub async fn run(self, progress: Arc<dyn Progress>) -> Result<Report, Error> {
-        let (executables, (emulators, shards)) = tokio::try_join!(self.build(&*progress), self.put())?;
+        let (executables, fed) = tokio::try_join!(self.build(&*progress), self.feed())?;
         progress.phase("replaying");
         let started = Instant::now();
+        let Fed { emulators, shards, resharded } = fed;
         let links = self.links(&executables, &emulators, shards, &progress);
-        let ran = mapping::run(&links, &progress).await;
+        let mut chain = Chain { links, reshardings: self.reshardings(), emulators: Arc::clone(&emulators) };
+        let ran = chain.run(&progress).await;
+        let Chain { links, reshardings, .. } = chain;
         let mut cpu = Vec::new();
         for link in &links {
             cpu.push(link.mapping.pool.end().await);
@@ -46,7 +47,8 @@ impl Prepared {
             let planned = self.options.kills;
             progress.warn(&format!("{outstanding} of {planned} kills found no moment to happen"));
         }
-        let report = self.report(&links, &emulators, collected?, &cpu, wall)?;
+        let resharded = self.resharded(&emulators, resharded.iter().chain(&reshardings)).await?;
+        let report = Report { resharded, ..self.report(&links, &emulators, collected?, &cpu, wall)? };
         Ok(Report { kept: kept.map(|kept| kept.folder), ..report })
     }
 
@@ -65,25 +67,6 @@ impl Prepared {
             executables.insert(name.to_owned(), executable);
         }
         Ok(executables)
-    }
-
-    /// Creates the account and puts the records on the source stream.
-    async fn put(&self) -> Result<(Arc<Emulators>, Shards), Error> {
-        let fed = self.chain.fed();
-        let mut emulators = Emulators::start(&self.template, fed, self.shards).await?;
-        emulators.result_tables = Arc::new(self.chain.result_tables());
-        if self.options.limits {
-            emulators.limit(&self.template).await?;
-        }
-        let put = emulators.kinesis.put(fed, &self.records).await?;
-        let mut shards = Vec::new();
-        for Function { source, .. } in &self.chain.functions {
-            shards.push(match source.stream.as_str() {
-                stream if stream == fed => put.clone(),
-                stream => emulators.kinesis.put(stream, &[]).await?,
-            });
-        }
-        Ok((Arc::new(emulators), shards))
     }
 
     /// A mapping for each function.
@@ -110,18 +93,25 @@ impl Prepared {
                 cpu: Mutex::new(Some(Duration::ZERO)),
             };
             let rotates = self.options.environments.is_some();
-            let environments = self.options.environments.map_or(shards.len(), |count| count as usize);
+            let environments = self.options.environments.map_or(self.most(place, &shards), |count| count as usize);
             let mapping = Arc::new(Mapping {
                 pool: Pool::new(deployment, environments, rotates, plan),
                 stream: function.source.stream.clone(),
                 batch_size: self.batch_size(function) as usize,
                 reports_failures: function.source.reports_failures,
                 drains: self.options.drain && function.journal_table().is_some(),
+                ticks: self.ticks.get(place).cloned().flatten(),
                 tally: Tally::default(),
             });
             links.push(Link { mapping, shards, upstream: self.chain.upstream(place) });
         }
         links
+    }
+
+    /// The most shards that the source of a function ever has, a split being the most that can happen to one.
+    fn most(&self, place: usize, shards: &[ShardContent]) -> usize {
+        let to_come = if self.chain.upstream(place).is_empty() { 0 } else { 2 * self.options.reshards };
+        shards.len() + usize::try_from(to_come).unwrap_or(usize::MAX)
     }
 
     fn batch_size(&self, function: &Function) -> u32 {

@@ -9,7 +9,8 @@ use crate::findings::Findings;
 use super::event_source::EventSource;
 use super::node::Node;
 use super::property::Reader;
-use super::resolve::{Resolved, Resource};
+use super::resolve::{Resolved, Resource, stream_arn};
+use super::schedule::Schedule;
 use super::{FUNCTION, Template};
 
 /// A function of the template.
@@ -29,6 +30,8 @@ pub struct Function {
     pub variables: BTreeMap<String, String>,
     /// What feeds it.
     pub source: EventSource,
+    /// What else invokes it, and when.
+    pub schedule: Option<Schedule>,
     /// What it writes to.
     pub roles: Roles,
 }
@@ -75,6 +78,7 @@ pub fn logical_name(suffix: &str) -> String {
 
 const STREAM_PREFIX: &str = "TIDEMILL_STREAM_";
 const TABLE_PREFIX: &str = "TIDEMILL_TABLE_";
+const SOURCE: &str = "TIDEMILL_SOURCE";
 const QUARANTINE: &str = "TIDEMILL_QUARANTINE";
 const JOURNAL: &str = tidemill_aws::TABLE_VARIABLE;
 
@@ -133,6 +137,7 @@ impl Function {
         let mut variables = variables(template, node, &mut reader);
         variables.extend(overrides.clone());
         let source = EventSource::read(template, id, node, &mut reader);
+        let schedule = Schedule::read(id, node, &mut reader);
         let roles = roles(template, source.as_ref(), &variables, &mut reader);
         Some(Self {
             id: id.to_owned(),
@@ -145,6 +150,7 @@ impl Function {
             timeout: Duration::from_secs(timeout.into()),
             variables: values(variables),
             source: source?,
+            schedule,
             roles,
         })
     }
@@ -200,6 +206,7 @@ enum Role {
     Table(String),
     Quarantine,
     Journal,
+    Source,
 }
 
 impl Role {
@@ -207,6 +214,7 @@ impl Role {
         match name {
             QUARANTINE => Some(Self::Quarantine),
             JOURNAL => Some(Self::Journal),
+            SOURCE => Some(Self::Source),
             _ => {
                 let stream = name.strip_prefix(STREAM_PREFIX).map(|name| Self::Stream(logical_name(name)));
                 stream.or_else(|| Some(Self::Table(logical_name(name.strip_prefix(TABLE_PREFIX)?))))
@@ -233,7 +241,7 @@ fn roles(
             Role::Stream(name) => drop(roles.streams.insert(name, value)),
             Role::Table(name) => drop(roles.tables.insert(name, value)),
             Role::Quarantine => roles.quarantine = Some(value),
-            Role::Journal => {}
+            Role::Journal | Role::Source => {}
         }
     }
     roles
@@ -246,6 +254,12 @@ fn check_role(template: &Template, source: Option<&EventSource>, role: &Role, va
             Err(format!("`{value}`, no table of this template (`!Ref X`)"))
         }
         Role::Journal | Role::Table(_) => Ok(()),
+        Role::Source => match source.map(|source| source.stream.as_str()) {
+            Some(stream) if value != stream && value != stream_arn(stream) => {
+                Err(format!("`{value}`, but `{stream}` feeds the function (`!GetAtt X.Arn` of that one)"))
+            }
+            _ => Ok(()),
+        },
         Role::Stream(_) | Role::Quarantine if template.stream(value).is_none() => {
             let names = template.stream_names();
             Err(format!("`{value}`, no stream of this template (`!Ref X`); its streams are {names}"))
@@ -341,6 +355,26 @@ Resources:
             [
                 "t.yaml:19: TIDEMILL_JOURNAL_TABLE is `journal`, no table of this template (`!Ref X`)",
                 "t.yaml:19: TIDEMILL_STREAM_OUT is `nowhere`, no stream of this template (`!Ref X`); its streams are Flights, out and Bad",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_source_has_a_name_or_an_arn_and_is_nothing_that_is_written_to() {
+        for given in ["!Ref Flights", "!GetAtt Flights.Arn"] {
+            let (function, messages) =
+                with_variables(&format!("TIDEMILL_SOURCE: {given}, TIDEMILL_STREAM_OUT: !Ref Out"));
+            assert_eq!(messages, [""; 0]);
+            let function = function.unwrap();
+            assert!(function.variables["TIDEMILL_SOURCE"].ends_with("Flights"));
+            assert_eq!(function.roles.all_streams(), ["out"].into());
+        }
+        let (_, messages) = with_variables("TIDEMILL_SOURCE: !GetAtt Out.Arn");
+        assert_eq!(
+            messages,
+            [
+                "t.yaml:19: TIDEMILL_SOURCE is `arn:aws:kinesis:us-east-1:000000000000:stream/out`, but `Flights` feeds the \
+              function (`!GetAtt X.Arn` of that one)"
             ]
         );
     }

@@ -2,7 +2,7 @@
 //! AWS and for the harness alike.
 //!
 //! Read here is what a replay needs: `AWS::Kinesis::Stream`, `AWS::DynamoDB::Table`,
-//! `AWS::Serverless::SimpleTable` and `AWS::Serverless::Function` with its Kinesis event. What
+//! `AWS::Serverless::SimpleTable` and `AWS::Serverless::Function` with its Kinesis event and its schedule. What
 //! would make a run differ from AWS is a warning, what makes it impossible a problem, and all of
 //! them are reported together.
 
@@ -11,6 +11,7 @@ mod function;
 mod node;
 mod property;
 mod resolve;
+mod schedule;
 mod storage;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 pub use event_source::EventSource;
 pub use function::{Function, Given, Roles, Variable, logical_name};
+pub use schedule::{Schedule, Scheduler};
 pub use storage::{Stream, Table};
 
 use crate::error::Error;
