@@ -180,3 +180,25 @@ fn late_firings_and_rankings_come_over_the_wire_as_flink_has_them() {
         assert_eq!(report.verdict, Verdict::Holds, "{name}");
     }
 }
+
+/// Shards are split and merged while it runs: their children go on where they ended.
+#[test]
+fn resharding_does_not_matter() {
+    let report = replay(Options { reshards: 5, kills: 10, seed: 1, ..scenario("template.yaml", "rotations") });
+    assert_eq!((report.verdict, report.results), (Verdict::Holds, 13_666));
+}
+
+/// No record comes any more: the schedule's ticks close the windows that the last ones left open, one after the other.
+#[test]
+fn ticks_close_the_windows_of_a_quiet_shard() {
+    let options = |ticks| Options {
+        ticks,
+        tick_minutes: (ticks > 0).then_some(60),
+        drain: false,
+        expect: Expect::Nothing,
+        ..departures()
+    };
+    let (without, some, all) = (replay(options(0)), replay(options(4)), replay(options(20)));
+    assert!(without.results < some.results && some.results < all.results, "{} {}", without.results, some.results);
+    assert_eq!(all.results, WINDOWS);
+}
