@@ -151,6 +151,8 @@ fn no_invocation_stalls_however_large_the_state() {
 /// for what is counted here.
 struct Moved {
     usage: Usage,
+    /// How often a journal was read from nothing, the first time of each environment apart.
+    loads: usize,
     batches: usize,
     repeats: usize,
     totals: Vec<String>,
@@ -165,18 +167,20 @@ async fn move_about(shards: usize, environments: usize) -> Moved {
     let mut processes: Vec<_> = (0..environments).map(|_| new()).collect();
     let mut sources: Vec<_> = (0..shards).map(|_| Clicks { keys: SHARD_KEYS, sequence: 0, random: 1 }).collect();
     let mut random = Clicks { keys: u64::MAX >> 33, sequence: 0, random: 7 };
-    let mut before = Usage::default();
+    let (mut before, mut loads) = (Usage::default(), 0);
     for round in 0..SHARD_BATCHES + 10 {
         // The first rounds are the cold ones.
         if round == 10 {
             before = store.usage();
+            loads = 0;
         }
         for (number, clicks) in sources.iter_mut().enumerate() {
             let batch = clicks.batch(|clicks| clicks.draw() + number as u64 * SHARD_KEYS);
             let records = clicks.records(&batch);
             let process = &mut processes[usize::try_from(random.draw()).expect("small") % environments];
             let shard = format!("shardId-{number:012}");
-            process.handle(STREAM, &shard, Work::Records(&records), Deadline::NONE).await.expect("done");
+            let done = process.handle(STREAM, &shard, Work::Records(&records), Deadline::NONE).await.expect("done");
+            loads += done.loads;
         }
     }
     let usage = store.usage().since(before);
@@ -185,25 +189,34 @@ async fn move_about(shards: usize, environments: usize) -> Moved {
         processes[0].handle(STREAM, &shard, Work::Drain, Deadline::NONE).await.expect("drained");
     }
     let received = inbox.received();
-    Moved { usage, batches: shards * SHARD_BATCHES, repeats: received.repeats, totals: received.sorted("totals") }
+    Moved {
+        usage,
+        loads,
+        batches: shards * SHARD_BATCHES,
+        repeats: received.repeats,
+        totals: received.sorted("totals"),
+    }
 }
 
 #[test]
 #[ignore = "takes a minute"]
 fn shards_that_move_between_environments_cost_a_query_more() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-    println!("  shards   environments   reads a batch   writes a batch   write units a batch   outputs sent again");
+    println!(
+        "  shards   environments   reads a batch   writes a batch   write units a batch   outputs sent again   full loads"
+    );
     for shards in [4, 32] {
         let alone = runtime.block_on(move_about(shards, 1));
         for environments in [1, 3, 8] {
             let moved = runtime.block_on(move_about(shards, environments));
             let a_batch = |count: usize| count as f64 / moved.batches as f64;
             println!(
-                "{shards:>8} {environments:>14} {:>15.2} {:>16.2} {:>21.2} {:>20}",
+                "{shards:>8} {environments:>14} {:>15.2} {:>16.2} {:>21.2} {:>20} {:>12}",
                 a_batch(moved.usage.reads),
                 a_batch(moved.usage.writes),
                 a_batch(moved.usage.slot_units + moved.usage.part_units),
                 moved.repeats,
+                moved.loads,
             );
             assert_eq!(moved.totals, alone.totals, "the same results");
         }

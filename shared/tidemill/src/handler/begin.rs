@@ -127,7 +127,7 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
             };
             match commit(&self.store, journal, flushed, draft, open.state.as_ref(), deadline).await? {
                 Committed::Done => tracing::info!(%journal, %child, "sealed: its shard was split or merged"),
-                Committed::Conflict | Committed::TooLarge { .. } => self.renew(journal, open, deadline).await?,
+                Committed::Conflict | Committed::TooLarge { .. } => drop(self.renew(journal, open, deadline).await?),
             }
         }
         // Outputs of a Seal there are none, but those of the commit before it may wait.

@@ -24,6 +24,8 @@ pub struct Done {
     pub quarantined: usize,
     /// Races lost to another environment.
     pub conflicts: usize,
+    /// How often the shard's journal was read from nothing.
+    pub loads: usize,
     /// Behind which position records are missing: the event source left them out.
     pub gap: Option<Position>,
     /// Where the batch is to be sent again from, because time was up. What lies before is done.
@@ -61,6 +63,7 @@ impl Done {
         self.sent_twice += later.sent_twice;
         self.quarantined += later.quarantined;
         self.conflicts += later.conflicts;
+        self.loads += later.loads;
         self.gap = self.gap.take().or(later.gap);
         self.is_unfinished = later.is_unfinished;
     }

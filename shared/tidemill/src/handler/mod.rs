@@ -121,6 +121,7 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
     ) -> Result<Done, Error> {
         let journal =
             JournalId { pipeline: self.pipeline.name().to_owned(), stream: stream.to_owned(), shard: shard.to_owned() };
+        let loaded = usize::from(!self.shards.has(&journal));
         let mut open = self.open(&journal, deadline).await?;
         let result = self.work(&journal, &mut open, work, deadline).await;
         // An error is no crash: this process lives to tell.
@@ -131,7 +132,8 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
         if open.is_exact {
             self.shards.put(journal, open);
         }
-        let done = result?;
+        let mut done = result?;
+        done.loads += loaded;
         cleared.map(|()| done)
     }
 
@@ -155,16 +157,17 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
     }
 
     /// Brings a view that proved to be stale up to the journal. Stale but nothing to catch up with means that the journal
-    /// was begun anew: load it.
-    async fn renew(&self, journal: &JournalId, open: &mut OpenShard, deadline: Deadline) -> Result<(), Error> {
-        if open.follow(&self.store, journal).await? != CaughtUp::Advanced {
+    /// was begun anew: load it. Whether it had to be.
+    async fn renew(&self, journal: &JournalId, open: &mut OpenShard, deadline: Deadline) -> Result<bool, Error> {
+        let is_lost = open.follow(&self.store, journal).await? != CaughtUp::Advanced;
+        if is_lost {
             open.is_exact = false;
             (open.view, open.state) = self.load(journal, deadline).await?;
             open.is_exact = true;
             open.view.meet_others();
         }
         open.is_current = true;
-        Ok(())
+        Ok(is_lost)
     }
 
     /// The work, in stretches where an asynchronous stage looks at the records first: those that are in already it is
@@ -219,7 +222,7 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
                 if open.is_current || still_holds(&self.store, journal, &open.view).await? {
                     return Ok(done.complete(work));
                 }
-                self.renew(journal, open, deadline).await?;
+                done.loads += usize::from(self.renew(journal, open, deadline).await?);
                 continue;
             };
             // At least one commit each time, however late it is: a shard must not stand still.
@@ -247,7 +250,7 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
                 }
                 Committed::Conflict => {
                     done.conflicts += 1;
-                    self.renew(journal, open, deadline).await?;
+                    done.loads += usize::from(self.renew(journal, open, deadline).await?);
                 }
                 Committed::TooLarge { .. } => {
                     open.state.discard();
