@@ -231,6 +231,27 @@ fn a_warm_process_of_a_dropped_journal_calls_nothing_done() {
 }
 
 #[test]
+fn a_process_that_met_others_calls_nothing_of_a_dropped_journal_done() {
+    run(async {
+        let (store, inbox) = (FaultyStore::default(), Inbox::default());
+        let flights: Vec<_> = (0..4).map(|number| Flight::new("JFK", number * HOUR, 1)).collect();
+        let all = records(&flights);
+        let (pipeline, limits) = (departures().expect("sound"), Limits::default());
+        let mut one = Handler::new(pipeline, &store, &inbox, limits, Box::new(|| Incarnation(2)));
+        let mut other = handler(&store, &inbox);
+        take(&mut other, &all[..1]).await.expect("done");
+        take(&mut one, &all[..1]).await.expect("done");
+        take(&mut other, &all[..2]).await.expect("done");
+        let done = take(&mut one, &all[1..3]).await.expect("done");
+        assert!(done.conflicts > 0, "from now on it catches up first: {done:?}");
+        // The state is dropped and the event source put back to its beginning: nothing follows the last record.
+        store.items().clear();
+        let done = take(&mut one, &all[..3]).await.expect("done");
+        assert_eq!((done.taken, done.repeats), (3, 0));
+    });
+}
+
+#[test]
 fn a_restored_table_is_refused_by_who_knows_better() {
     run(async {
         let (store, inbox) = (FaultyStore::default(), Inbox::default());
