@@ -346,6 +346,27 @@ fn records_that_the_event_source_left_out_are_told() {
     });
 }
 
+#[test]
+fn records_that_were_left_out_are_told_also_behind_a_firing_that_was_cut_off() {
+    run(async {
+        let (store, inbox) = (FaultyStore::default(), Inbox::default());
+        let mut flights: Vec<_> = ["JFK", "LGA", "EWR"].map(|origin| Flight::new(origin, 0, 1)).to_vec();
+        flights.extend((8..12).map(|hour| Flight::new("JFK", hour * HOUR, 1)));
+        let all = records(&flights);
+        let stream = || Stream(all.iter().map(|record| record.position.sequence.clone()).collect());
+        let caps = tidemill_core::Caps { outputs: 1, ..Default::default() };
+        let limits = Limits { caps, ..Limits::default() };
+        let cold = || handler_of(departures().expect("sound"), &store, &inbox, limits).watching(stream());
+        // The fourth record closes three windows; the process ends behind the first result.
+        inbox.fail_next(1);
+        let taken = Work::Records(&all[..4]);
+        cold().handle(STREAM, SHARD, taken, Deadline::NONE).await.expect_err("a result is not acknowledged");
+        let left_out = Work::Records(&all[6..]);
+        let done = cold().handle(STREAM, SHARD, left_out, Deadline::NONE).await.expect("done");
+        assert_eq!((done.taken, done.gap), (1, Some(all[3].position.clone())));
+    });
+}
+
 fn journal() -> JournalId {
     JournalId { pipeline: "departures".to_owned(), stream: STREAM.to_owned(), shard: SHARD.to_owned() }
 }

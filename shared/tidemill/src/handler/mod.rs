@@ -245,7 +245,8 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
             match commit(&self.store, journal, flushed, draft, open.state.as_ref(), deadline).await? {
                 Committed::Done => {
                     open.state.install();
-                    (open.is_current, open.is_new) = (true, false);
+                    open.is_current = true;
+                    open.is_new &= step.taken == 0;
                     done.gap = done.gap.or(gap);
                     open.breaker.count(&step);
                     open.suspicion.move_on(&self.store, journal, &open.view).await?;
