@@ -231,6 +231,27 @@ fn a_warm_process_of_a_dropped_journal_calls_nothing_done() {
 }
 
 #[test]
+fn a_process_that_met_others_calls_nothing_of_a_dropped_journal_done() {
+    run(async {
+        let (store, inbox) = (FaultyStore::default(), Inbox::default());
+        let flights: Vec<_> = (0..4).map(|number| Flight::new("JFK", number * HOUR, 1)).collect();
+        let all = records(&flights);
+        let (pipeline, limits) = (departures().expect("sound"), Limits::default());
+        let mut one = Handler::new(pipeline, &store, &inbox, limits, Box::new(|| Incarnation(2)));
+        let mut other = handler(&store, &inbox);
+        take(&mut other, &all[..1]).await.expect("done");
+        take(&mut one, &all[..1]).await.expect("done");
+        take(&mut other, &all[..2]).await.expect("done");
+        let done = take(&mut one, &all[1..3]).await.expect("done");
+        assert!(done.conflicts > 0, "from now on it catches up first: {done:?}");
+        // The state is dropped and the event source put back to its beginning: nothing follows the last record.
+        store.items().clear();
+        let done = take(&mut one, &all[..3]).await.expect("done");
+        assert_eq!((done.taken, done.repeats), (3, 0));
+    });
+}
+
+#[test]
 fn a_restored_table_is_refused_by_who_knows_better() {
     run(async {
         let (store, inbox) = (FaultyStore::default(), Inbox::default());
@@ -322,6 +343,27 @@ fn records_that_the_event_source_left_out_are_told() {
         let item = store.items().read_slot(&journal(), 5).await.expect("read").expect("the commit");
         let record = tidemill_journal::Record::decode(&item.body).expect("a record");
         assert_eq!(record.gap, done.gap, "and the gap stands in the journal");
+    });
+}
+
+#[test]
+fn records_that_were_left_out_are_told_also_behind_a_firing_that_was_cut_off() {
+    run(async {
+        let (store, inbox) = (FaultyStore::default(), Inbox::default());
+        let mut flights: Vec<_> = ["JFK", "LGA", "EWR"].map(|origin| Flight::new(origin, 0, 1)).to_vec();
+        flights.extend((8..12).map(|hour| Flight::new("JFK", hour * HOUR, 1)));
+        let all = records(&flights);
+        let stream = || Stream(all.iter().map(|record| record.position.sequence.clone()).collect());
+        let caps = tidemill_core::Caps { outputs: 1, ..Default::default() };
+        let limits = Limits { caps, ..Limits::default() };
+        let cold = || handler_of(departures().expect("sound"), &store, &inbox, limits).watching(stream());
+        // The fourth record closes three windows; the process ends behind the first result.
+        inbox.fail_next(1);
+        let taken = Work::Records(&all[..4]);
+        cold().handle(STREAM, SHARD, taken, Deadline::NONE).await.expect_err("a result is not acknowledged");
+        let left_out = Work::Records(&all[6..]);
+        let done = cold().handle(STREAM, SHARD, left_out, Deadline::NONE).await.expect("done");
+        assert_eq!((done.taken, done.gap), (1, Some(all[3].position.clone())));
     });
 }
 

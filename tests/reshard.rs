@@ -106,6 +106,22 @@ struct World<'e> {
 }
 
 impl<'e> World<'e> {
+    fn new(pipeline: fn() -> Pipeline, store: &'e FaultyStore, inbox: &'e Inbox, stream: &'e Stream) -> Self {
+        let mut world = Self {
+            store,
+            inbox,
+            stream,
+            pipeline,
+            environments: Vec::new(),
+            through: BTreeMap::new(),
+            lives: 0,
+            clock: 1_700_000_000_000,
+            put: Vec::new(),
+        };
+        world.environments = (0..3).map(|_| world.environment()).collect();
+        world
+    }
+
     fn environment(&mut self) -> Environment<'e> {
         self.lives += 1;
         let life = self.lives;
@@ -193,18 +209,7 @@ impl<'e> World<'e> {
 
 fn check(pipeline: fn() -> Pipeline, events: &[Event]) -> Result<(), TestCaseError> {
     let (store, inbox, stream) = (FaultyStore::default(), Inbox::default(), Stream::default());
-    let mut world = World {
-        store: &store,
-        inbox: &inbox,
-        stream: &stream,
-        pipeline,
-        environments: Vec::new(),
-        through: BTreeMap::new(),
-        lives: 0,
-        clock: 1_700_000_000_000,
-        put: Vec::new(),
-    };
-    world.environments = (0..3).map(|_| world.environment()).collect();
+    let mut world = World::new(pipeline, &store, &inbox, &stream);
     let run = async {
         for event in events {
             world.happen(event).await;
@@ -251,4 +256,29 @@ fn quiet_generations_are_begun_on_the_way() {
         Event::Put((0..40).map(|number| (number, 0)).collect()),
     ];
     check(sessions, &events).expect("the same");
+}
+
+#[test]
+fn a_tick_in_a_warm_process_begins_no_child_of_a_dropped_journal_before_its_parents_are_through_again() {
+    let (store, inbox, stream) = (FaultyStore::default(), Inbox::default(), Stream::default());
+    let mut world = World::new(sessions, &store, &inbox, &stream);
+    let run = async {
+        for event in [
+            Event::Put((0..8).map(|number| (number, 0)).collect()),
+            Event::Split(0),
+            Event::Deliver { shard: 0, environment: 0, records: 8 },
+            Event::Tick(1),
+        ] {
+            world.happen(&event).await;
+        }
+        assert_eq!(world.through.values().sum::<usize>(), 8);
+        // The state is dropped and the event source put back to its beginning.
+        store.items().clear();
+        world.through.clear();
+        for event in [Event::Tick(1), Event::Renew(0), Event::Renew(1), Event::Renew(2)] {
+            world.happen(&event).await;
+        }
+        world.finish().await;
+    };
+    tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime").block_on(run);
 }

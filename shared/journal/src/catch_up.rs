@@ -11,7 +11,7 @@ const LARGEST_PAGE: u64 = 256;
 /// How catching up ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CaughtUp {
-    /// There was nothing new.
+    /// There was nothing new. Whether the view's own last record still stands was not looked at: see [`still_holds`].
     Current,
     /// The view moved on.
     Advanced,

@@ -29,8 +29,9 @@ impl Cache {
         self.shards.remove(journal).map(|(_, open)| open)
     }
 
-    pub(super) fn has(&self, journal: &JournalId) -> bool {
-        self.shards.contains_key(journal)
+    /// The view of a shard at rest.
+    pub(super) fn view(&self, journal: &JournalId) -> Option<&View> {
+        self.shards.get(journal).map(|(_, open)| &open.view)
     }
 
     /// Puts a shard to rest; others go, the least recently used first, until all fit.

@@ -148,10 +148,18 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
             let breaker = self.survived.get(journal).copied().unwrap_or_default();
             return Ok(OpenShard { suspicion, breaker, ..OpenShard::found(view, state) });
         };
-        open.is_current = open.view.is_wary();
-        if open.is_current && open.follow(&self.store, journal).await? == CaughtUp::Lost {
-            (open.view, open.state) = self.load(journal, deadline).await?;
-            open.view.meet_others();
+        open.is_current = false;
+        if open.view.is_wary() {
+            match open.follow(&self.store, journal).await? {
+                CaughtUp::Advanced => open.is_current = true,
+                // Nothing follows, but neither does it in a journal that was dropped: the last record may stand no more.
+                CaughtUp::Current => {}
+                CaughtUp::Lost => {
+                    (open.view, open.state) = self.load(journal, deadline).await?;
+                    open.view.meet_others();
+                    open.is_current = true;
+                }
+            }
         }
         Ok(open)
     }
@@ -240,7 +248,8 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
             match commit(&self.store, journal, flushed, draft, open.state.as_ref(), deadline).await? {
                 Committed::Done => {
                     open.state.install();
-                    (open.is_current, open.is_new) = (true, false);
+                    open.is_current = true;
+                    open.is_new &= step.taken == 0;
                     done.gap = done.gap.or(gap);
                     open.breaker.count(&step);
                     open.suspicion.move_on(&self.store, journal, &open.view).await?;

@@ -15,7 +15,7 @@ pub(super) struct OpenShard {
     pub(super) is_exact: bool,
     /// Whether the view reflects every commit acknowledged before this invocation.
     pub(super) is_current: bool,
-    /// Whether this process has not committed anything to it yet.
+    /// Whether this process has not committed any record to it yet.
     pub(super) is_new: bool,
     pub(super) suspicion: Suspicion,
     pub(super) breaker: Breaker,

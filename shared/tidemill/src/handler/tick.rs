@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use tidemill_core::{EventTime, Watermark, millis};
-use tidemill_journal::{Deadline, JournalId, Kind, Sink, Store, View};
+use tidemill_journal::{Deadline, JournalId, Kind, Sink, Store, View, still_holds};
 
 use super::source::Source;
 use super::{Handler, ShardInfo, Work};
@@ -80,7 +80,12 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
         if info.is_closed {
             return Ok(None);
         }
-        let has_begun = self.shards.has(journal) || self.find(journal).await?.is_some();
+        // What is cached may have been dropped: to begin it again is for its parents to allow, as at first.
+        let stands = match self.shards.view(journal) {
+            Some(view) => still_holds(&self.store, journal, view).await?,
+            None => false,
+        };
+        let has_begun = stands || self.find(journal).await?.is_some();
         if !has_begun && self.end(journal, info, shards).await? != End::Through {
             return Ok(None);
         }

@@ -1,0 +1,203 @@
+//! What was ever written and what arrived: the invariants that can be seen from there, by number.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use tidemill_core::{Change, Corrupt, PartRange, Position, Reject, SequenceNumber};
+use tidemill_journal::{Incarnation, JournalId, Kind, Mark, MemoryStore, Output, Record, SlotItem, State, load};
+
+use crate::world::at_once;
+
+/// One record as it was stored.
+pub(crate) struct Commit {
+    pub(crate) record: Record,
+    /// The first record of the batch that its writer had: none before was taken by it.
+    pub(crate) batch_first: Option<SequenceNumber>,
+}
+
+/// All records that were ever stored, and all outputs that ever arrived.
+#[derive(Default)]
+pub(crate) struct Ledger {
+    pub(crate) journals: BTreeMap<JournalId, Vec<Commit>>,
+    /// The commit that an output is of.
+    outputs: BTreeMap<Bytes, (JournalId, u64)>,
+    arrived: BTreeSet<Bytes>,
+    /// How many commits of each journal have all their outputs downstream.
+    through: BTreeMap<JournalId, usize>,
+}
+
+impl Ledger {
+    /// A record is stored.
+    pub(crate) fn store(
+        &mut self,
+        items: &MemoryStore,
+        journal: &JournalId,
+        item: &SlotItem,
+        batch_first: Option<SequenceNumber>,
+    ) -> Result<(), String> {
+        let mut record = Record::decode(&item.body)?;
+        record.changes = Vec::new();
+        self.i1_i2_exact_prefix(journal, &record)?;
+        self.i3_outputs_before_are_acknowledged(journal, &record)?;
+        self.i6_nothing_follows_a_seal(journal, &record)?;
+        i7_record_1_is_init(journal, &record)?;
+        for output in &record.outputs {
+            self.outputs.entry(output.data.clone()).or_insert_with(|| (journal.clone(), record.number));
+        }
+        i5_is_loadable(items, journal, &record)?;
+        self.journals.entry(journal.clone()).or_default().push(Commit { record, batch_first });
+        Ok(())
+    }
+
+    /// An output stands downstream.
+    pub(crate) fn arrive(&mut self, output: &Output) -> Result<(), String> {
+        self.i4_behind_all_before(output)?;
+        self.arrived.insert(output.data.clone());
+        Ok(())
+    }
+
+    /// The flush mark is written.
+    pub(crate) fn mark(&mut self, journal: &JournalId, mark: &Mark) -> Result<(), String> {
+        self.i9_what_is_marked_is_acknowledged(journal, mark)
+    }
+
+    /// How far everything before the `number`-th commit, counted from 0, is downstream.
+    fn is_through(&mut self, journal: &JournalId, number: usize) -> bool {
+        let commits = self.journals.get(journal).map_or(&[][..], Vec::as_slice);
+        let through = self.through.entry(journal.clone()).or_default();
+        let has_arrived = |commit: &Commit| commit.record.outputs.iter().all(|o| self.arrived.contains(&o.data));
+        while commits.get(*through).is_some_and(has_arrived) {
+            *through += 1;
+        }
+        *through >= number
+    }
+
+    /// I1, I2: one record a number, one incarnation a journal, each number behind the one before, positions grow.
+    fn i1_i2_exact_prefix(&self, journal: &JournalId, record: &Record) -> Result<(), String> {
+        let Some(Commit { record: before, .. }) = self.journals.get(journal).and_then(|commits| commits.last()) else {
+            return if record.number == 1 { Ok(()) } else { Err(format!("I1: {journal} begins at {}", record.number)) };
+        };
+        if record.number != before.number + 1 || record.incarnation != before.incarnation {
+            let (Incarnation(life), Incarnation(other)) = (record.incarnation, before.incarnation);
+            let (number, known) = (record.number, before.number);
+            return Err(format!("I1: {journal}: {number} of life {life} is stored behind {known} of life {other}"));
+        }
+        if record.position < before.position || record.progress.watermark < before.progress.watermark {
+            return Err(format!("I2: {journal}: record {} goes back", record.number));
+        }
+        Ok(())
+    }
+
+    /// I3: a commit of n+1 implies that the outputs of 1..n are acknowledged. An upgrade carries them along instead.
+    fn i3_outputs_before_are_acknowledged(&mut self, journal: &JournalId, record: &Record) -> Result<(), String> {
+        let known = self.journals.get(journal).map_or(0, Vec::len);
+        if self.is_through(journal, known) {
+            return Ok(());
+        }
+        let carried: BTreeSet<&Bytes> = record.outputs.iter().map(|output| &output.data).collect();
+        let commits = self.journals.get(journal).into_iter().flatten();
+        let missing = commits.flat_map(|commit| &commit.record.outputs).find(|output| {
+            !self.arrived.contains(&output.data) && !carried.contains(&output.data)
+        });
+        missing.map_or(Ok(()), |missing| {
+            let text = String::from_utf8_lossy(&missing.data);
+            Err(format!("I3: {journal}: {} is stored before an output has arrived: {text}", record.number))
+        })
+    }
+
+    /// I4: outputs of n+1 stand downstream only behind all of n; and none stands there that no commit has.
+    fn i4_behind_all_before(&mut self, output: &Output) -> Result<(), String> {
+        let text = || String::from_utf8_lossy(&output.data).into_owned();
+        let Some((journal, number)) = self.outputs.get(&output.data).cloned() else {
+            return Err(format!("I4: an output of no commit has arrived: {}", text()));
+        };
+        if self.is_through(&journal, usize::try_from(number - 1).unwrap_or(usize::MAX)) {
+            return Ok(());
+        }
+        Err(format!("I4: {journal}: an output of {number} has arrived before all of those before: {}", text()))
+    }
+
+    /// I6: nothing follows a Seal.
+    fn i6_nothing_follows_a_seal(&self, journal: &JournalId, record: &Record) -> Result<(), String> {
+        let last = self.journals.get(journal).and_then(|commits| commits.last());
+        match last.map(|commit| commit.record.kind) {
+            Some(Kind::Seal) => Err(format!("I6: {journal}: {} is stored behind a Seal", record.number)),
+            Some(Kind::Drain) if record.kind != Kind::Drain => {
+                Err(format!("I6: {journal}: {} is stored behind the end", record.number))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// I8: success implies that every record of the batch is in, and what came of it is downstream. (That everything due
+    /// is fired shows at the end.)
+    pub(crate) fn i8_success_means_done(&mut self, journal: &JournalId, last: &Position) -> Result<(), String> {
+        let commits = self.journals.get(journal).map_or(&[][..], Vec::as_slice);
+        let Some(at) = commits.iter().position(|commit| commit.record.position.as_ref() >= Some(last)) else {
+            return Err(format!("I8: {journal}: success, but {last} is not in"));
+        };
+        if self.is_through(journal, at + 1) { Ok(()) } else { Err(format!("I8: {journal}: success before all was sent")) }
+    }
+
+    /// I9: the mark implies that outputs up to its number are acknowledged.
+    fn i9_what_is_marked_is_acknowledged(&mut self, journal: &JournalId, mark: &Mark) -> Result<(), String> {
+        let life = self.journals.get(journal).and_then(|commits| commits.first()).map(|commit| commit.record.incarnation);
+        let number = usize::try_from(mark.number).unwrap_or(usize::MAX);
+        if life != Some(mark.incarnation) || self.is_through(journal, number) {
+            return Ok(());
+        }
+        Err(format!("I9: {journal} is marked at {} before all was sent", mark.number))
+    }
+
+    /// What is committed and has not arrived.
+    pub(crate) fn missing(&self) -> Option<String> {
+        let missing = self.outputs.keys().find(|data| !self.arrived.contains(*data));
+        missing.map(|data| String::from_utf8_lossy(data).into_owned())
+    }
+
+    /// All outputs of a journal in the order of its commits, each once.
+    pub(crate) fn outputs_of(&self, journal: &JournalId) -> Vec<&Output> {
+        let mut seen = BTreeSet::new();
+        let commits = self.journals.get(journal).into_iter().flatten();
+        commits.flat_map(|commit| &commit.record.outputs).filter(|output| seen.insert(&output.data)).collect()
+    }
+}
+
+/// I7: record 1 is Init, and no other is.
+fn i7_record_1_is_init(journal: &JournalId, record: &Record) -> Result<(), String> {
+    if (record.number == 1) == (record.kind == Kind::Init) {
+        return Ok(());
+    }
+    Err(format!("I7: {journal}: record {} is {:?}", record.number, record.kind))
+}
+
+/// I5: the journal can be read, at exactly this record; every part is named as of one that is in the ring.
+fn i5_is_loadable(items: &MemoryStore, journal: &JournalId, record: &Record) -> Result<(), String> {
+    let loaded = at_once(load(items, journal, None, || Box::new(Blind))).map_err(|error| format!("I5: {error}"))?;
+    let Some((view, _)) = loaded else { return Err(format!("I5: {journal} is not there")) };
+    if view.number() != record.number {
+        return Err(format!("I5: {journal} reads as {} and not {}", view.number(), record.number));
+    }
+    let slots = u64::from(record.ring.slots());
+    match view.parts().find(|part| part.as_of + slots <= record.number || part.as_of < record.oldest) {
+        Some(part) => Err(format!("I5: {journal}: at {} a part is as of {}", record.number, part.as_of)),
+        None => Ok(()),
+    }
+}
+
+/// A state that is read and not kept.
+struct Blind;
+
+impl State for Blind {
+    fn restore(&mut self, _: &Change) -> Result<(), Corrupt> {
+        Ok(())
+    }
+
+    fn image(&self, _: &PartRange) -> Result<Vec<Change>, Reject> {
+        Ok(Vec::new())
+    }
+
+    fn bytes(&self) -> usize {
+        0
+    }
+}

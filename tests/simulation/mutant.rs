@@ -1,0 +1,47 @@
+//! Worlds that break a rule which the protocol stands on: each must be found out.
+
+/// Which rule is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mutant {
+    /// The sink acknowledges before all has arrived, and loses the rest.
+    EarlyAcknowledgement,
+    /// The store puts whatever stands in the slot.
+    UnconditionalPut,
+    /// The store calls a conflict a success.
+    ConflictAsStored,
+    /// The store calls a put that was lost a success.
+    LostPutAsStored,
+    /// The flush mark says one commit more than was flushed.
+    MarkAhead,
+    /// The flush mark that is read is another journal's, as if no incarnation told them apart.
+    MarkOfAnother,
+    /// An image is acknowledged and not there.
+    LostPart,
+    /// Reads are of some commits ago.
+    StaleReads,
+    /// The source calls a shard that has records waiting drained.
+    DrainedTooSoon,
+    /// The time of a tick is an hour ahead.
+    ShiftedTick,
+    /// Records that come again have other numbers.
+    Renumbered,
+    /// The mapping goes on to children before the parents are through.
+    ChildrenFirst,
+}
+
+impl Mutant {
+    pub(crate) const ALL: [Self; 12] = [
+        Self::EarlyAcknowledgement,
+        Self::UnconditionalPut,
+        Self::ConflictAsStored,
+        Self::LostPutAsStored,
+        Self::MarkAhead,
+        Self::MarkOfAnother,
+        Self::LostPart,
+        Self::StaleReads,
+        Self::DrainedTooSoon,
+        Self::ShiftedTick,
+        Self::Renumbered,
+        Self::ChildrenFirst,
+    ];
+}

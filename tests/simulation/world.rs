@@ -1,0 +1,128 @@
+//! What all environments share: the stream, the table, what arrived downstream, and the story of it all.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use tidemill_core::EventTime;
+use tidemill_journal::{MemoryStore, Output};
+use tidemill_tests::Stream;
+use tokio::time::Instant;
+
+use crate::ledger::Ledger;
+use crate::mutant::Mutant;
+
+/// The year 2030.
+const EPOCH: i64 = 1_893_456_000_000;
+
+pub(crate) struct World {
+    pub(crate) stream: Stream,
+    pub(crate) items: MemoryStore,
+    pub(crate) mutant: Option<Mutant>,
+    state: Mutex<State>,
+}
+
+pub(crate) struct State {
+    started: Instant,
+    /// How far the clock that stamps arrivals is from virtual time.
+    offset: i64,
+    pub(crate) is_calm: bool,
+    pub(crate) story: Vec<String>,
+    /// What happened how often.
+    pub(crate) counts: BTreeMap<&'static str, u64>,
+    pub(crate) ledger: Ledger,
+    violation: Option<String>,
+    /// The table as it was a few commits ago, for those who read stale.
+    pub(crate) before: Vec<MemoryStore>,
+}
+
+impl World {
+    pub(crate) fn new(mutant: Option<Mutant>) -> Arc<Self> {
+        let state = State {
+            started: Instant::now(),
+            offset: 0,
+            is_calm: false,
+            story: Vec::new(),
+            counts: BTreeMap::new(),
+            ledger: Ledger::default(),
+            violation: None,
+            before: Vec::new(),
+        };
+        let (stream, items) = (Stream::default(), MemoryStore::new());
+        Arc::new(Self { stream, items, mutant, state: Mutex::new(state) })
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The time that stamps arrivals and ticks.
+    pub(crate) fn clock(&self) -> EventTime {
+        let state = self.lock();
+        EventTime::from_millis(EPOCH + state.offset + state.elapsed())
+    }
+
+    pub(crate) fn jump(&self, millis: i64) {
+        self.lock().offset += millis;
+    }
+
+    pub(crate) fn is(&self, mutant: Mutant) -> bool {
+        self.mutant == Some(mutant)
+    }
+
+    /// Tells one thing that happened.
+    pub(crate) fn tell(&self, line: impl AsRef<str>) {
+        self.lock().tell(line.as_ref());
+    }
+
+    /// Counts one thing that happened.
+    pub(crate) fn count(&self, what: &'static str) {
+        *self.lock().counts.entry(what).or_default() += 1;
+    }
+
+    /// Notes that a rule is broken, the first time.
+    pub(crate) fn check(&self, checked: Result<(), String>) {
+        if let Err(broken) = checked {
+            self.lock().violate(broken);
+        }
+    }
+
+    pub(crate) fn violation(&self) -> Option<String> {
+        self.lock().violation.clone()
+    }
+
+    /// Outputs come to stand downstream.
+    pub(crate) fn arrive(&self, outputs: &[Output]) {
+        let mut state = self.lock();
+        for output in outputs {
+            if let Err(broken) = state.ledger.arrive(output) {
+                state.violate(broken);
+            }
+        }
+    }
+}
+
+impl State {
+    fn elapsed(&self) -> i64 {
+        i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX)
+    }
+
+    pub(crate) fn tell(&mut self, line: &str) {
+        let at = self.elapsed();
+        self.story.push(format!("{:>8}.{:03} {line}", at / 1_000, at % 1_000));
+    }
+
+    pub(crate) fn violate(&mut self, broken: String) {
+        self.tell(&format!("BROKEN {broken}"));
+        self.violation.get_or_insert(broken);
+    }
+}
+
+/// The answer of something that never waits.
+pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => unreachable!("the reference store answers at once"),
+    }
+}
