@@ -182,15 +182,13 @@ pub(crate) fn quiet_middle() -> Config {
 
 /// Watermark floors through two merges and a split.
 pub(crate) fn floors() -> Config {
-    let events = vec![
-        Event::at(0, 1).sets(2),
-        Event::at(1, 4),
-        Event::at(2, 2),
-        Event::at(1, 3),
-        Event::at(2, 3),
-        Event::at(1, 3),
-        Event::at(2, 3),
-    ];
+    floors_at([1, 4, 2, 3, 3, 3, 3])
+}
+
+/// The same with the seven records at these event times.
+pub fn floors_at(times: [u8; 7]) -> Config {
+    let cells = [0, 1, 2, 1, 2, 1, 2];
+    let events = cells.into_iter().zip(times).map(|(cell, time)| Event::at(cell, time).sets(time + 1)).collect();
     let shards = vec![
         shard(&[], (0, 0), 1, 1),
         shard(&[], (1, 1), 2, 2),
@@ -228,5 +226,34 @@ pub fn small() -> Vec<Config> {
         merge_firing(),
         quiet_middle(),
         floors(),
+    ]
+}
+
+/// What takes minutes: more faults, more environments, more commits.
+pub fn large() -> Vec<Config> {
+    let three = || vec![Old; 3];
+    let with = |name, config: Config, change: fn(&mut Budget)| {
+        let mut budget = config.budget;
+        change(&mut budget);
+        Config { name, budget, ..config }
+    };
+    vec![
+        Config { environments: three(), ..with("fencing, three environments", fencing(), |b| b.zombies = 2) },
+        with("unanswered, two late", unanswered(), |b| (b.late, b.crashes) = (2, 1)),
+        with("flushing, zombies", flushing(), |b| b.zombies = 1),
+        with("firing, lost answers", firing(), |b| b.lost = 1),
+        with("ticking, crashes", ticking(), |b| b.crashes = 1),
+        with("due times, late puts", due(), |b| (b.ticks, b.late) = (2, 1)),
+        more_parts(),
+        with("parts, torn loads, zombies", torn_parts(), |b| b.zombies = 1),
+        with("drop, late puts", dropped(), |b| (b.late, b.crashes) = (1, 1)),
+        with("restore, late puts", restored(), |b| b.late = 1),
+        with("restore, parts, zombies", restored_parts(), |b| b.zombies = 1),
+        Config { environments: vec![Old, New, New], ..with("versions, three environments", versions(), |_| ()) },
+        with("split, crashes", split(), |b| b.crashes = 1),
+        with("early split, zombies", early_split(), |b| b.zombies = 1),
+        with("merge, ticks", merge(), |b| b.ticks = 1),
+        with("merge inside a firing, zombies", merge_firing(), |b| b.zombies = 1),
+        with("quiet middle, zombies", quiet_middle(), |b| b.zombies = 1),
     ]
 }

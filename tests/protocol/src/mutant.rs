@@ -73,7 +73,7 @@ mutants! {
     ApplyAll: "The loader applies all records behind `oldest` to every part." => I2 | I5, c::parts();
     FirstNameCounts: "The loader takes the first name of a part that it meets." => I2 | I5, c::parts();
     MissingPartIsEmpty: "The loader takes an image that is not there for an empty part." => I2, c::torn_parts();
-    CatchUpIgnoresNames: "Catching up takes over changes and not names." => I5, c::more_parts();
+    CatchUpIgnoresNames: "Catching up takes over changes and not names." => I2, c::parts();
     OldestOfNamedOnly: "`oldest` is the smallest s of the parts named in the record." => I5, c::parts();
     OldestIsNewest: "`oldest` is the largest s." => I5, c::parts();
     ImageIdReused: "An image's id is its range alone." => I5, c::parts();

@@ -2,7 +2,7 @@
 //! the model of its own, so that anything may happen between two of them.
 
 use super::World;
-use super::state::{At, Ghost, Goal, State, Task};
+use super::state::{At, Goal, State, Task};
 use crate::record::{DueTime, Kind, Record};
 use crate::rules::commit::{self, Draft};
 use crate::rules::{flush, init, renewal, seal, tick};
@@ -282,7 +282,7 @@ impl World {
 
     /// An item that the code does not read: the invocation fails, loudly. Nobody may be refused before an upgrade.
     pub(super) fn refuse(&self, state: &mut State, e: usize) {
-        let is_upgraded = state.ghosts.iter().any(Ghost::is_upgraded);
+        let is_upgraded = state.is_upgraded(self.config.budget);
         if !is_upgraded || state.environments[e].code == crate::Code::New {
             state.breaks(Violation::Deploys);
         }

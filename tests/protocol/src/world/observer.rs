@@ -144,13 +144,13 @@ impl World {
             state.breaks(Violation::I5);
         }
         let old = load::load(&state.tables[journal], Code::Old, self.config.mutant);
-        let is_upgraded = state.ghosts[journal].is_upgraded();
+        let is_upgraded = state.is_upgraded(self.config.budget);
         if self.config.environments.contains(&Code::Old) && old == Err(Unloaded::Unreadable) && !is_upgraded {
             state.breaks(Violation::Deploys);
         }
     }
 
-    /// I2: a view of the present life is the exact prefix.
+    /// I2: a view of the present life is the exact prefix, names included.
     pub(super) fn check_view(&self, state: &mut State, journal: usize, view: &View) {
         let ghost = &state.ghosts[journal];
         if ghost.incarnation() != Some(view.incarnation) || !self.is_source_on(state) {
@@ -160,7 +160,12 @@ impl World {
         let is_exact = record.is_some_and(|record| {
             record.progress == view.progress && record.kind == view.kind && ghost.cells(view.number) == view.cells
         });
-        if !is_exact {
+        let mut parts = Vec::new();
+        for record in ghost.history.iter().take(usize::from(view.number)) {
+            view::take_names(&mut parts, &record.parts);
+        }
+        let has_names = parts.iter().map(|part| part.name).eq(view.parts.iter().map(|part| part.name));
+        if !is_exact || !has_names {
             state.breaks(Violation::I2);
         }
     }

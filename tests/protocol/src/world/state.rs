@@ -151,7 +151,7 @@ impl Ghost {
     }
 
     /// Whether any record has the later format.
-    pub(crate) fn is_upgraded(&self) -> bool {
+    fn has_later_format(&self) -> bool {
         self.history.iter().any(|record| record.format == 2)
     }
 
@@ -168,6 +168,11 @@ pub(crate) const fn all_of(outputs: usize) -> u8 {
 }
 
 impl State {
+    /// Whether the operator had the journal upgraded.
+    pub(crate) fn is_upgraded(&self, budget: Budget) -> bool {
+        self.budget.upgrades < budget.upgrades && self.ghosts.iter().any(Ghost::has_later_format)
+    }
+
     pub(crate) fn is_broken(&self) -> bool {
         !self.broken.is_empty()
     }
