@@ -1,9 +1,9 @@
 //! The configurations: each turns on what it is about, and little else.
 
+use crate::Code::{New, Old};
 use crate::config::{Budget, Config, Operation, Shard};
 use crate::rules::renewal::Freedom;
 use crate::step::Event;
-use crate::Code::{New, Old};
 
 const FREE: Freedom = Freedom { early: false, reshape: true };
 
@@ -155,13 +155,8 @@ pub(crate) fn merge() -> Config {
 
 /// A merge of a shard that has much to fire with one that is far behind.
 pub(crate) fn merge_firing() -> Config {
-    let events = vec![
-        Event::at(0, 1).sets(3),
-        Event::at(1, 2).sets(3),
-        Event::at(0, 4),
-        Event::at(2, 1),
-        Event::at(1, 5),
-    ];
+    let events =
+        vec![Event::at(0, 1).sets(3), Event::at(1, 2).sets(3), Event::at(0, 4), Event::at(2, 1), Event::at(1, 5)];
     let shards = vec![shard(&[], (0, 1), 1, 3), shard(&[], (2, 3), 4, 4), shard(&[0, 1], (0, 3), 5, 5)];
     let budget = Budget { crashes: 1, give_ups: 1, ..Budget::default() };
     Config { budget, shards, batch: 3, cap: 1, ring: 12, ..Config::of("merge inside a firing", events) }

@@ -55,6 +55,8 @@ mutants! {
     RestoreInPlace: "A restore writes a new record 1 over the old one and leaves the other slots." => I1 | I2 | I5, c::restored();
     RestoreKeepsIncarnation: "A restore goes on under the old incarnation." => I2 | I4 | I5, c::restored();
     RestoreNamesOldImages: "A restored record 1 names images of the old life." => I5, c::restored_parts();
+    RestoreBeginsBeforeImages: "A restore writes record 1 before the images that it names." => I5, c::restored_parts();
+    RestoreForcesRecordOne: "A restore that finds a record 1, begun by a zombie meanwhile, writes over it." => I1 | I2 | I5, c::restored();
     FiredThroughThreshold: "What has fired is remembered as the last (time, key): a timer set below it while firing is lost." => Results | I8, c::firing();
     FreshBeforeFiring: "Fresh records go before the rest of a firing." => Results, c::firing();
     FiringNeverResumed: "A batch without fresh records is done, also inside a firing." => Results | I8, c::firing();

@@ -106,9 +106,11 @@ pub(crate) fn of(config: &Config) -> Vec<Property<World>> {
     at_times("the ring is overwritten", config.commits > config.ring && !has_children, |_, state| {
         state.tables.iter().any(|table| table.slots.iter().flatten().any(|record| record.number > table.ring()))
     });
-    at_times("a commit ends inside a firing", config.events.iter().any(|e| e.timer.is_some()) && config.cap == 1, |world, state| {
-        world.is_inside_a_firing(state)
-    });
+    at_times(
+        "a commit ends inside a firing",
+        config.events.iter().any(|e| e.timer.is_some()) && config.cap == 1,
+        |world, state| world.is_inside_a_firing(state),
+    );
     at_times("a part is divided", config.freedom.reshape, |_, state| parts(state) > 1);
     at_times("two parts are united", config.freedom.reshape && config.commits > 4, |_, state| {
         let names = |record: &crate::record::Record| record.parts.iter().any(|name| name.first == 0 && name.last == 3);
@@ -119,7 +121,12 @@ pub(crate) fn of(config: &Config) -> Vec<Property<World>> {
         state.tables.iter().any(|table| !table.garbage.is_empty())
     });
     at_times("a child's journal is begun", has_children, |world, state| {
-        world.config.shards.iter().zip(&state.ghosts).any(|(shard, ghost)| !shard.parents.is_empty() && !ghost.history.is_empty())
+        world
+            .config
+            .shards
+            .iter()
+            .zip(&state.ghosts)
+            .any(|(shard, ghost)| !shard.parents.is_empty() && !ghost.history.is_empty())
     });
     at_times("a tick is committed", budget.ticks > 0, |_, state| {
         state.ghosts.iter().any(|ghost| ghost.history.iter().any(|record| record.kind == Kind::Tick))

@@ -86,7 +86,8 @@ fn entries(log: u64) -> impl Iterator<Item = u8> {
 
 fn timers(cell: usize, log: u64, events: &[Event]) -> Vec<Due> {
     let is_fired = |id: u8| entries(log).any(|entry| entry == id + 8);
-    let set = entries(log).filter_map(|entry| if entry < 8 { Some(entry) } else { events[usize::from(entry - 9)].chain });
+    let set =
+        entries(log).filter_map(|entry| if entry < 8 { Some(entry) } else { events[usize::from(entry - 9)].chain });
     let pending = set.filter(|id| !is_fired(*id));
     let due = |id: u8| events[usize::from(id - 1)].timer.map(|time| Due { time, cell: cell as u8, id });
     pending.filter_map(due).collect()

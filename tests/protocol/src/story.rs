@@ -34,7 +34,9 @@ fn line(before: &State, action: &Action, after: &State) -> String {
             format!("The event source gives {} events {first}..={last} of shard {shard}.", name(environment))
         }
         Action::Tick { environment, shard } => format!("The schedule wakes {} for shard {shard}.", name(environment)),
-        Action::Upgrade { environment } => format!("The operator has {} upgrade the journal's format.", name(environment)),
+        Action::Upgrade { environment } => {
+            format!("The operator has {} upgrade the journal's format.", name(environment))
+        }
         Action::Perform { environment } => performed(before, environment, after),
         Action::PickHead { environment, slot } => format!("{} begins to read at slot {slot}.", name(environment)),
         Action::Send { environment, index, is_answered } => {
@@ -50,7 +52,9 @@ fn line(before: &State, action: &Action, after: &State) -> String {
         },
         Action::Delay { environment, .. } => match &before.environments[environment].at {
             At::Put(draft) => format!("{}'s put of {} stays in the network.", name(environment), told(draft)),
-            _ => format!("{}'s output of record {} stays in the network.", name(environment), held(before, environment)),
+            _ => {
+                format!("{}'s output of record {} stays in the network.", name(environment), held(before, environment))
+            }
         },
         Action::GiveUpPut { environment } => format!("{} gives up waiting and fails.", name(environment)),
         Action::Choose { environment, .. } => match &after.environments[environment].at {
@@ -63,7 +67,9 @@ fn line(before: &State, action: &Action, after: &State) -> String {
             format!("{} times out and goes on as a zombie{}.", name(environment), told_retry(retry))
         }
         Action::Crash { environment, retry } => format!("{} crashes{}.", name(environment), told_retry(retry)),
-        Action::Fail { environment, retry } => format!("{} answers with an error{}.", name(environment), told_retry(retry)),
+        Action::Fail { environment, retry } => {
+            format!("{} answers with an error{}.", name(environment), told_retry(retry))
+        }
         Action::Land { message } => match &before.network[message] {
             Message::Put(_, record) => format!("The delayed put of record {} lands.", record.number),
             Message::Output { number, .. } => format!("The delayed output of record {number} lands."),
@@ -72,7 +78,9 @@ fn line(before: &State, action: &Action, after: &State) -> String {
             let id = image.0;
             format!("The collector deletes the image of cells {}..={} as of {}.", id.first, id.last, id.as_of)
         }
-        Action::Operate { number } => format!("The operator switches the event source off, to go back to record {number}."),
+        Action::Operate { number } => {
+            format!("The operator switches the event source off, to go back to record {number}.")
+        }
         Action::OperatorGoesOn => match (&before.operator, &after.operator) {
             (_, Operator::Done) => "The operator is done; the event source is on again.".to_owned(),
             (Operator::Writing(_), Operator::Deleting(_)) => "The operator finds a record 1: deletes again.".to_owned(),
@@ -108,7 +116,10 @@ fn performed(before: &State, e: usize, after: &State) -> String {
         At::ReadMark => format!("{who} reads the flush mark: {:?}.", before.tables[journal].mark),
         At::WriteMark => format!("{who} writes the flush mark; it is {:?}.", after.tables[journal].mark),
         At::LowerMark(draft) => {
-            format!("{who} lowers the due time for record {}; the mark is {:?}.", draft.record.number, after.tables[journal].mark)
+            format!(
+                "{who} lowers the due time for record {}; the mark is {:?}.",
+                draft.record.number, after.tables[journal].mark
+            )
         }
         At::WriteImages(_) | At::WriteImagesLate(_) => format!("{who} writes an image."),
         At::Put(draft) => {
@@ -137,7 +148,8 @@ fn told(draft: &Draft) -> String {
         Kind::Tick => "Tick",
         Kind::Seal => "Seal",
     };
-    let parts: Vec<String> = record.parts.iter().map(|part| format!("{}-{} as of {}", part.first, part.last, part.as_of)).collect();
+    let parts: Vec<String> =
+        record.parts.iter().map(|part| format!("{}-{} as of {}", part.first, part.last, part.as_of)).collect();
     let named = if parts.is_empty() { String::new() } else { format!(", names parts {}", parts.join(" and ")) };
     format!(
         "record {} ({kind}, incarnation {}, position {}, W {}, {} outputs{named})",

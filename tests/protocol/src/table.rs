@@ -48,7 +48,8 @@ impl Table {
     /// carries no incarnation. Later: the slot holds the record of the lap before.
     pub(crate) fn guard(&self, record: &Record, mutant: Option<Mutant>) -> bool {
         let held = self.slots[self.slot(record.number)].as_ref();
-        let is_own = |found: &Record| found.incarnation == record.incarnation || mutant == Some(Mutant::GuardWithoutIncarnation);
+        let is_own =
+            |found: &Record| found.incarnation == record.incarnation || mutant == Some(Mutant::GuardWithoutIncarnation);
         match held {
             _ if mutant == Some(Mutant::UnconditionalPut) => true,
             None if record.number == 1 => true,

@@ -28,8 +28,11 @@ fn catch(mutant: Mutant) -> Result<String, String> {
 #[test]
 fn every_broken_rule_is_caught() {
     let only = std::env::var("TIDEMILL_MUTANT").ok();
-    let wanted: Vec<Mutant> =
-        Mutant::ALL.iter().copied().filter(|mutant| only.as_ref().is_none_or(|only| *only == format!("{mutant:?}"))).collect();
+    let wanted: Vec<Mutant> = Mutant::ALL
+        .iter()
+        .copied()
+        .filter(|mutant| only.as_ref().is_none_or(|only| *only == format!("{mutant:?}")))
+        .collect();
     assert!(!wanted.is_empty(), "no mutant is called {only:?}");
     let halves: Vec<&[Mutant]> = wanted.chunks(wanted.len().div_ceil(2)).collect();
     let results: Vec<Result<String, String>> = thread::scope(|scope| {

@@ -37,7 +37,9 @@ pub(crate) fn with_names(view: &View, record: &Record, names: &[Name], mutant: O
     if mutant == Some(Mutant::ImageHoldsOwnChanges) {
         record.changes.iter().for_each(|change| crate::step::apply(&mut cells, *change));
     }
-    let is_new = |name: &&Name| !view.parts.iter().any(|part| part.name.image == name.image) || mutant == Some(Mutant::ImageIdReused);
+    let is_new = |name: &&Name| {
+        !view.parts.iter().any(|part| part.name.image == name.image) || mutant == Some(Mutant::ImageIdReused)
+    };
     let mut images: Vec<Image> = Vec::new();
     for name in names.iter().filter(is_new) {
         let Some(id) = name.image else { continue };

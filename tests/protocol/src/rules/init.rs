@@ -51,7 +51,8 @@ fn floors(shard: &Shard, parents: &[(&Shard, &View)], watermark: u8, mutant: Opt
         };
         floors.extend(view.progress.floors.iter().copied().filter(|_| !are_lost));
     }
-    let cut = |floor: Floor| Floor { first: floor.first.max(shard.cells.0), last: floor.last.min(shard.cells.1), ..floor };
+    let cut =
+        |floor: Floor| Floor { first: floor.first.max(shard.cells.0), last: floor.last.min(shard.cells.1), ..floor };
     let mut floors: Vec<Floor> = floors.into_iter().map(cut).collect();
     floors.retain(|floor| floor.first <= floor.last && floor.watermark > watermark);
     floors.sort_unstable();

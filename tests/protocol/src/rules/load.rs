@@ -27,7 +27,8 @@ pub(crate) fn load(table: &Table, code: Code, mutant: Option<Mutant>) -> Result<
     }
     check_complete(head, &records, mutant)?;
     let names = names(&records, mutant)?;
-    let images: Vec<Image> = names.iter().filter_map(|part| part.name.image).filter_map(|id| table.image(id).cloned()).collect();
+    let images: Vec<Image> =
+        names.iter().filter_map(|part| part.name.image).filter_map(|id| table.image(id).cloned()).collect();
     assemble(&records, &images, code, mutant)
 }
 
@@ -38,7 +39,8 @@ pub(crate) fn wanted(head: &Record) -> std::ops::RangeInclusive<u8> {
 
 /// All records behind `oldest`, of one incarnation.
 pub(crate) fn check_complete(head: &Record, records: &[Record], mutant: Option<Mutant>) -> Result<(), Unloaded> {
-    let is_complete = records.len() == wanted(head).count() && records.iter().all(|r| r.incarnation == head.incarnation);
+    let is_complete =
+        records.len() == wanted(head).count() && records.iter().all(|r| r.incarnation == head.incarnation);
     if is_complete || mutant == Some(Mutant::LoadWithGap) { Ok(()) } else { Err(Unloaded::Moved) }
 }
 
@@ -54,7 +56,8 @@ pub(crate) fn names(records: &[Record], mutant: Option<Mutant>) -> Result<Vec<Pa
     }
     if mutant == Some(Mutant::LoadWithGap) {
         let unnamed: Vec<u8> = (0..CELLS as u8).filter(|cell| !parts.iter().any(|part| part.covers(*cell))).collect();
-        let empty = |cell: &u8| Part { name: Name { first: *cell, last: *cell, image: None, as_of: 0 }, is_touched: false };
+        let empty =
+            |cell: &u8| Part { name: Name { first: *cell, last: *cell, image: None, as_of: 0 }, is_touched: false };
         parts.extend(unnamed.iter().map(empty));
     }
     if view::tile(&parts) { Ok(parts) } else { Err(Unloaded::Moved) }

@@ -23,7 +23,9 @@ pub(crate) fn ways(view: &View, ring: u8, format: u8, freedom: Freedom, mutant: 
     if freedom.early {
         let more: Vec<Vec<Name>> = all
             .iter()
-            .flat_map(|names| view.parts.iter().flat_map(|part| with(names.clone(), part, view, format, freedom, mutant)))
+            .flat_map(|names| {
+                view.parts.iter().flat_map(|part| with(names.clone(), part, view, format, freedom, mutant))
+            })
             .collect();
         all.extend(more);
         all.dedup();
@@ -74,7 +76,8 @@ fn with(
 fn divided(view: &View, part: &Part, format: u8, mutant: Option<Mutant>) -> Option<Vec<Name>> {
     let Name { first, last, .. } = part.name;
     let middle = first + (last - first).div_ceil(2);
-    let halves = vec![written(view, first, middle.checked_sub(1)?, format, mutant), written(view, middle, last, format, mutant)];
+    let halves =
+        vec![written(view, first, middle.checked_sub(1)?, format, mutant), written(view, middle, last, format, mutant)];
     match mutant {
         _ if first == last => None,
         Some(Mutant::DivisionNamesOneHalf) => Some(halves[..1].to_vec()),
@@ -112,7 +115,8 @@ fn written(view: &View, first: u8, last: u8, format: u8, mutant: Option<Mutant>)
 
 /// The smallest s over all parts after a commit that carries `names`.
 pub(crate) fn oldest_after(view: &View, names: &[Name], mutant: Option<Mutant>) -> u8 {
-    let is_renewed = |part: &&Part| names.iter().any(|name| name.first <= part.name.last && part.name.first <= name.last);
+    let is_renewed =
+        |part: &&Part| names.iter().any(|name| name.first <= part.name.last && part.name.first <= name.last);
     let kept = view.parts.iter().filter(|part| !is_renewed(part));
     let of_names = names.iter().map(|name| name.as_of);
     match mutant {

@@ -5,7 +5,9 @@ use super::state::{At, Job, Message, Operator, State};
 use crate::record::ImageId;
 use crate::{Code, Mutant};
 
-/// One thing that happens.
+/// One thing that happens. Environments, shards, journals, slots, outputs and messages are told by their index, events by
+/// their id.
+#[expect(missing_docs, reason = "each field is one of those")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// The event source invokes an environment with records `first..=last` of a shard.
@@ -167,8 +169,12 @@ impl World {
         for (journal, table) in state.tables.iter().enumerate() {
             let mut images: Vec<ImageId> = table.garbage.clone();
             if self.is(Mutant::CollectOrphans) {
-                let named = |id: &ImageId| table.slots.iter().flatten().any(|r| r.parts.iter().any(|name| name.image == Some(*id)));
-                images.extend(table.images.iter().map(|image| image.id).filter(|id| !named(id) && !table.garbage.contains(id)));
+                let named = |id: &ImageId| {
+                    table.slots.iter().flatten().any(|r| r.parts.iter().any(|name| name.image == Some(*id)))
+                };
+                images.extend(
+                    table.images.iter().map(|image| image.id).filter(|id| !named(id) && !table.garbage.contains(id)),
+                );
             }
             actions.extend(images.into_iter().map(|id| Action::Collect { journal, image: ImageIdOf(id) }));
         }

@@ -9,7 +9,10 @@ impl World {
     /// Whether the event source has nothing left, and nothing is under way.
     fn is_quiet(&self, state: &State) -> bool {
         let is_delivered = (0..self.config.shards.len()).all(|shard| self.is_delivered(state, shard));
-        is_delivered && self.is_source_on(state) && state.network.is_empty() && state.environments.iter().all(|e| e.at == At::Idle)
+        is_delivered
+            && self.is_source_on(state)
+            && state.network.is_empty()
+            && state.environments.iter().all(|e| e.at == At::Idle)
     }
 
     /// Whether everything is delivered, in, fired through the watermark and sent.
@@ -52,7 +55,8 @@ impl World {
         };
         // A sealed shard whose children have not all begun has left its state to nobody.
         let is_orphaned = |shard: &crate::config::Shard, at: usize| {
-            let is_sealed = |parent: &usize| state.ghosts[*parent].history.last().is_some_and(|head| head.kind == Kind::Seal);
+            let is_sealed =
+                |parent: &usize| state.ghosts[*parent].history.last().is_some_and(|head| head.kind == Kind::Seal);
             shard.parents.iter().any(is_sealed) && state.ghosts[at].history.is_empty()
         };
         let orphans = self.config.shards.iter().enumerate().any(|(at, shard)| is_orphaned(shard, at));

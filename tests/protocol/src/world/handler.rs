@@ -79,13 +79,16 @@ impl World {
         let is_root = self.is(Mutant::NoRecursion) && task.goal == Goal::Seal
             || self.is(Mutant::TickBeginsAsRoot) && task.goal == Goal::Tick;
         let parents: &[usize] = if is_root { &[] } else { parents };
-        let unsealed = parents.iter().enumerate().find(|(at, p)| seal::is_wanted(view(**p), *at == 0, self.config.mutant));
+        let unsealed =
+            parents.iter().enumerate().find(|(at, p)| seal::is_wanted(view(**p), *at == 0, self.config.mutant));
         if let Some((_, parent)) = unsealed {
             return Self::also(state, e, Task::new(*parent, Goal::Seal));
         }
-        let sealed: Vec<_> = parents.iter().filter_map(|p| view(*p).map(|view| (&self.config.shards[*p], view))).collect();
+        let sealed: Vec<_> =
+            parents.iter().filter_map(|p| view(*p).map(|view| (&self.config.shards[*p], view))).collect();
         let inherited = init::inherit(&self.config.shards[task.journal], &sealed, self.config.mutant);
-        let format = environment.code.writes(sealed.iter().map(|(_, view)| view.format).max().unwrap_or(1), self.config.mutant);
+        let format =
+            environment.code.writes(sealed.iter().map(|(_, view)| view.format).max().unwrap_or(1), self.config.mutant);
         let draft = init::init(state.next_incarnation, format, inherited);
         state.next_incarnation += 1;
         Some(self.ready(draft))
@@ -93,7 +96,11 @@ impl World {
 
     /// Images first, then the record that names them.
     fn ready(&self, draft: Draft) -> At {
-        if draft.images.is_empty() || self.is(Mutant::NameBeforeImage) { At::Put(draft) } else { At::WriteImages(draft) }
+        if draft.images.is_empty() || self.is(Mutant::NameBeforeImage) {
+            At::Put(draft)
+        } else {
+            At::WriteImages(draft)
+        }
     }
 
     /// Flush, then the rest of a firing, then what the task asks for. `None` if the task is done or another comes first.
@@ -142,7 +149,11 @@ impl World {
 
     fn batch(&self, state: &mut State, e: usize, journal: usize, first: u8, last: u8) -> Option<At> {
         let view = state.environments[e].views[journal].as_ref()?;
-        let behind = if self.is(Mutant::NoPositionFilter) && !view.is_own { first } else { first.max(view.progress.position + 1) };
+        let behind = if self.is(Mutant::NoPositionFilter) && !view.is_own {
+            first
+        } else {
+            first.max(view.progress.position + 1)
+        };
         if behind > last {
             let verified = view.is_current || self.is(Mutant::WarmSuccessUnverified);
             return if verified { Self::done(state, e) } else { Some(At::Verify) };
@@ -240,12 +251,25 @@ impl World {
         }
     }
 
-    pub(super) fn ways(&self, state: &State, e: usize, journal: usize, record: &Record) -> Vec<Vec<crate::record::Name>> {
+    pub(super) fn ways(
+        &self,
+        state: &State,
+        e: usize,
+        journal: usize,
+        record: &Record,
+    ) -> Vec<Vec<crate::record::Name>> {
         let Some(view) = &state.environments[e].views[journal] else { return Vec::new() };
         renewal::ways(view, state.tables[journal].ring(), record.format, self.config.freedom, self.config.mutant)
     }
 
-    pub(super) fn planned(&self, state: &mut State, e: usize, journal: usize, record: &Record, names: &[crate::record::Name]) -> At {
+    pub(super) fn planned(
+        &self,
+        state: &mut State,
+        e: usize,
+        journal: usize,
+        record: &Record,
+        names: &[crate::record::Name],
+    ) -> At {
         let mutant = self.config.mutant;
         let Some(view) = &state.environments[e].views[journal] else { return At::Load };
         let draft = commit::with_names(view, record, names, mutant);

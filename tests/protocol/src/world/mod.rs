@@ -6,16 +6,18 @@ mod handler;
 mod observer;
 mod operator;
 mod perform;
+mod reading;
 mod source;
 pub(crate) mod state;
 
 use stateright::{Model, Property};
 
-use self::state::{At, Deliveries, Environment, Ghost, Operator, State};
 pub use self::action::{Action, ImageIdOf, Retry};
+pub use self::state::State;
+use self::state::{At, Deliveries, Environment, Ghost, Operator};
 use crate::config::{Config, Operation};
-use crate::table::Table;
 use crate::properties;
+use crate::table::Table;
 
 /// The model of a configuration.
 #[derive(Clone, Debug)]

@@ -54,7 +54,8 @@ impl World {
             return;
         }
         let ghost = &state.ghosts[journal];
-        let follows = ghost.incarnation() == Some(record.incarnation) && ghost.history.len() + 1 == usize::from(record.number);
+        let follows =
+            ghost.incarnation() == Some(record.incarnation) && ghost.history.len() + 1 == usize::from(record.number);
         if is_operating {
             // A zombie may still write: the deletion goes on until nothing is found.
             return;
@@ -71,7 +72,8 @@ impl World {
             state.breaks(Violation::I6);
         }
         self.check_parts(state, journal, &record);
-        let leaves_records = self.config.budget.give_ups == 0 && record.progress.position < self.config.shards[journal].last;
+        let leaves_records =
+            self.config.budget.give_ups == 0 && record.progress.position < self.config.shards[journal].last;
         if leaves_records && record.kind == Kind::Seal {
             // What is still to be delivered would have to follow it.
             state.breaks(Violation::I6);
@@ -211,7 +213,8 @@ impl World {
 
     /// The highest watermark that a cell was ever under before this journal began.
     fn inherited_watermark(&self, state: &State, journal: usize, cell: u8) -> u8 {
-        let owners = self.config.shards[journal].parents.iter().filter(|parent| self.config.shards[**parent].owns(cell));
+        let owners =
+            self.config.shards[journal].parents.iter().filter(|parent| self.config.shards[**parent].owns(cell));
         let of = |parent: &usize| {
             let last = state.ghosts[*parent].history.last().map_or(0, |last| last.progress.watermark);
             last.max(self.inherited_watermark(state, *parent, cell))

@@ -2,17 +2,18 @@
 
 use super::World;
 use super::state::{Ghost, Operator, Restored, State};
+use crate::Mutant;
 use crate::record::Record;
 use crate::rules::init;
 use crate::table::Put;
 use crate::world::Operation;
-use crate::Mutant;
 
 impl World {
     /// The event source is switched off; what runs goes on as a zombie. The state after record `number` is exported.
     pub(super) fn operate(&self, state: &mut State, number: u8) {
         let ghost = &state.ghosts[0];
-        let exported = ghost.history.get(usize::from(number) - 1).map(|record| (record.progress.clone(), ghost.cells(number)));
+        let exported =
+            ghost.history.get(usize::from(number) - 1).map(|record| (record.progress.clone(), ghost.cells(number)));
         let kept = exported.filter(|_| self.config.operation == Some(Operation::Restore));
         let position = kept.as_ref().map_or(0, |(progress, _)| progress.position);
         state.source[0].next = position + 1;
@@ -72,7 +73,13 @@ impl World {
             }
             Operator::Writing(restored) => {
                 let (record, images) = self.restored_init(state, &restored);
-                images.into_iter().for_each(|image| state.tables[0].write_image(image));
+                if !self.is(Mutant::RestoreBeginsBeforeImages) {
+                    images.into_iter().for_each(|image| state.tables[0].write_image(image));
+                }
+                if self.is(Mutant::RestoreForcesRecordOne) {
+                    let slot = state.tables[0].slot(1);
+                    state.tables[0].slots[slot] = None;
+                }
                 match state.tables[0].put(record.clone(), None) {
                     Put::Conflict => state.operator = Operator::Deleting(restored),
                     Put::Stored => {

@@ -2,17 +2,17 @@
 
 use super::World;
 use super::state::{At, Goal, Message, State, all_of};
+use crate::Mutant;
 use crate::record::{DueTime, Kind};
-use crate::rules::catch_up::{self, CaughtUp};
+use crate::rules::catch_up;
 use crate::rules::commit::Draft;
-use crate::rules::load::{self, Unloaded};
 use crate::rules::flush;
+use crate::rules::load;
 use crate::table::Put;
 use crate::view::View;
-use crate::Mutant;
 
 impl World {
-    fn journal(state: &State, e: usize) -> usize {
+    pub(super) fn journal(state: &State, e: usize) -> usize {
         state.environments[e].tasks.last().map_or(0, |task| task.journal)
     }
 
@@ -23,24 +23,8 @@ impl World {
             At::Load => self.load(state, e, journal),
             At::LoadRecords { .. } | At::LoadImages { .. } => self.load_on(state, e, journal),
             At::CatchUp { after_conflict, has_moved } => self.catch_up(state, e, journal, after_conflict, has_moved),
-            At::AskMark => {
-                let says_nothing = flush::says_nothing_due(state.tables[journal].mark, self.config.now);
-                let task = state.environments[e].tasks.last_mut();
-                task.into_iter().for_each(|task| task.is_asked = true);
-                if says_nothing {
-                    state.environments[e].tasks.pop();
-                }
-                self.proceed(state, e);
-            }
-            At::ReadMark => {
-                let mark = state.tables[journal].mark;
-                let view = state.environments[e].views[journal].as_mut();
-                let is_marked = view.is_some_and(|view| {
-                    view.is_flushed = flush::is_marked(view, mark, self.config.mutant);
-                    view.is_flushed
-                });
-                if is_marked { self.proceed(state, e) } else { state.environments[e].at = At::Send { acknowledged: 0 } }
-            }
+            At::AskMark => self.ask_mark(state, e, journal),
+            At::ReadMark => self.read_mark(state, e, journal),
             At::WriteMark => self.write_mark(state, e, journal),
             At::LowerMark(draft) => {
                 if let Some(view) = state.environments[e].views[journal].clone() {
@@ -55,7 +39,8 @@ impl World {
                     state.tables[journal].write_image(image);
                     self.check_readable(state, journal);
                 }
-                state.environments[e].at = if draft.images.is_empty() { At::Put(draft) } else { At::WriteImages(draft) };
+                state.environments[e].at =
+                    if draft.images.is_empty() { At::Put(draft) } else { At::WriteImages(draft) };
             }
             At::WriteImagesLate(draft) => {
                 draft.images.into_iter().for_each(|image| state.tables[journal].write_image(image));
@@ -65,144 +50,58 @@ impl World {
                 let put = self.put(state, journal, draft.record.clone());
                 self.answered(state, e, journal, draft, put);
             }
-            At::LookAtSource => {
-                let shard = &self.config.shards[journal];
-                let position = state.environments[e].views[journal].as_ref().map_or(0, |view| view.progress.position);
-                let goal = state.environments[e].tasks.last().map(|task| task.goal);
-                // Where the event source may give a batch up, what it gave up is no reason to stop the children.
-                let is_alarm_only = goal == Some(Goal::Seal) && self.config.budget.give_ups > 0;
-                // What was given up expires one day.
-                let has_expired = self.config.budget.give_ups > 0 && self.is_delivered(state, journal);
-                let is_drained = position >= shard.last || is_alarm_only || has_expired;
-                let task = state.environments[e].tasks.last_mut().filter(|_| is_drained);
-                let goal = task.map(|task| task.is_drained = true);
-                if goal.is_some() {
-                    self.proceed(state, e);
-                } else if state.environments[e].tasks.last().is_some_and(|task| task.goal == Goal::Tick) {
-                    state.environments[e].tasks.pop();
-                    self.proceed(state, e);
-                } else {
-                    state.environments[e].at = At::Return { is_success: false };
-                }
-            }
-            At::Verify => {
-                let stands = |view: &View| catch_up::still_holds(view, &state.tables[journal]);
-                let holds = state.environments[e].views[journal].as_ref().is_some_and(stands);
-                match state.environments[e].views[journal].as_mut().filter(|_| holds) {
-                    Some(view) => {
-                        view.is_current = true;
-                        self.proceed(state, e);
-                    }
-                    None => state.environments[e].at = At::CatchUp { after_conflict: true, has_moved: false },
-                }
-            }
+            At::LookAtSource => self.look_at_source(state, e, journal),
+            At::Verify => self.verify(state, e, journal),
             At::Return { is_success } => self.answer(state, e, is_success),
             At::Idle | At::Send { .. } | At::Plan(_) => {}
         }
     }
 
-    fn load(&self, state: &mut State, e: usize, journal: usize) {
-        let loaded = load::load(&state.tables[journal], state.environments[e].code, self.config.mutant);
-        self.loaded(state, e, journal, loaded);
+    fn ask_mark(&self, state: &mut State, e: usize, journal: usize) {
+        state.environments[e].tasks.last_mut().into_iter().for_each(|task| task.is_asked = true);
+        if flush::says_nothing_due(state.tables[journal].mark, self.config.now) {
+            state.environments[e].tasks.pop();
+        }
+        self.proceed(state, e);
     }
 
-    fn loaded(&self, state: &mut State, e: usize, journal: usize, loaded: Result<View, Unloaded>) {
-        match loaded {
-            Ok(view) => {
-                self.check_view(state, journal, &view);
-                state.environments[e].views[journal] = Some(view);
-                self.proceed(state, e);
-            }
-            Err(Unloaded::Absent) => {
-                state.environments[e].tasks.last_mut().into_iter().for_each(|task| task.is_absent = true);
-                self.proceed(state, e);
-            }
-            Err(Unloaded::Moved) => state.environments[e].at = At::Load,
-            Err(Unloaded::Unreadable) => self.refuse(state, e),
+    fn read_mark(&self, state: &mut State, e: usize, journal: usize) {
+        let mark = state.tables[journal].mark;
+        let Some(view) = state.environments[e].views[journal].as_mut() else { return };
+        view.is_flushed = flush::is_marked(view, mark, self.config.mutant);
+        if view.is_flushed {
+            self.proceed(state, e);
+        } else {
+            state.environments[e].at = At::Send { acknowledged: 0 };
         }
     }
 
-    /// A load that reads item by item begins at any record that still holds its slot.
-    pub(super) fn pick_head(&self, state: &mut State, e: usize, slot: usize) {
-        let journal = Self::journal(state, e);
-        match state.tables[journal].slots.get(slot).cloned().flatten() {
-            Some(head) => state.environments[e].at = At::LoadRecords { head, got: Vec::new() },
-            None => self.loaded(state, e, journal, Err(Unloaded::Absent)),
-        }
-    }
-
-    fn load_on(&self, state: &mut State, e: usize, journal: usize) {
-        let (mutant, code) = (self.config.mutant, state.environments[e].code);
-        let table = &state.tables[journal];
-        let next = match state.environments[e].at.clone() {
-            At::LoadRecords { head, mut got } => {
-                let number = *load::wanted(&head).start() + got.len() as u8;
-                got.extend(table.record(number).cloned());
-                let is_missing = *load::wanted(&head).start() + got.len() as u8 == number;
-                let is_last = number == head.number;
-                if is_missing && mutant != Some(Mutant::LoadWithGap) {
-                    Err(Err(Unloaded::Moved))
-                } else if !is_last && !is_missing {
-                    Ok(At::LoadRecords { head, got })
-                } else {
-                    let got = if got.last() == Some(&head) { got } else { got.into_iter().chain([head.clone()]).collect() };
-                    match load::check_complete(&head, &got, mutant).and_then(|()| load::names(&got, mutant)) {
-                        Ok(parts) => {
-                            let wanted = parts.iter().filter_map(|part| part.name.image).collect();
-                            Ok(At::LoadImages { records: got, got: Vec::new(), wanted })
-                        }
-                        Err(why) => Err(Err(why)),
-                    }
-                }
-            }
-            At::LoadImages { records, mut got, mut wanted } => match wanted.pop() {
-                Some(id) => {
-                    got.extend(table.image(id).cloned());
-                    Ok(At::LoadImages { records, got, wanted })
-                }
-                None => Err(load::assemble(&records, &got, code, mutant)),
-            },
-            at => Ok(at),
-        };
-        match next {
-            Ok(At::LoadImages { records, got, wanted }) if wanted.is_empty() => {
-                self.loaded(state, e, journal, load::assemble(&records, &got, code, mutant));
-            }
-            Ok(at) => state.environments[e].at = at,
-            Err(loaded) => self.loaded(state, e, journal, loaded),
-        }
-    }
-
-    fn catch_up(&self, state: &mut State, e: usize, journal: usize, after_conflict: bool, has_moved: bool) {
-        let environment = &mut state.environments[e];
-        let Some(view) = environment.views[journal].as_mut() else {
-            environment.at = At::Load;
+    /// Whether records lie behind the position: a tick then does nothing, a Seal is refused.
+    fn look_at_source(&self, state: &mut State, e: usize, journal: usize) {
+        let Some(task) = state.environments[e].tasks.last().copied() else { return };
+        let position = state.environments[e].views[journal].as_ref().map_or(0, |view| view.progress.position);
+        let gives_up = self.config.budget.give_ups > 0;
+        // Where the event source may give a batch up, what it gave up is no reason to stop the children; it expires.
+        let is_drained = position >= self.config.shards[journal].last
+            || (gives_up && (task.goal == Goal::Seal || self.is_delivered(state, journal)));
+        if is_drained {
+            state.environments[e].tasks.last_mut().into_iter().for_each(|task| task.is_drained = true);
+        } else if task.goal == Goal::Tick {
+            state.environments[e].tasks.pop();
+        } else {
+            state.environments[e].at = At::Return { is_success: false };
             return;
-        };
-        match catch_up::catch_up(view, &state.tables[journal], environment.code, self.config.mutant) {
-            CaughtUp::Advanced => {
-                environment.at = At::CatchUp { after_conflict, has_moved: true };
-                let view = view.clone();
-                self.check_view(state, journal, &view);
-            }
-            CaughtUp::Current if after_conflict && !has_moved => {
-                // Stale, but nothing to catch up with: the journal was begun anew.
-                environment.views[journal] = None;
-                environment.at = At::Load;
-            }
-            CaughtUp::Current => {
-                view.is_wary &= has_moved || view.is_current;
-                view.is_current |= has_moved || self.config.mutant == Some(Mutant::CurrentProvesNothing);
-                self.proceed(state, e);
-            }
-            CaughtUp::Lost => {
-                environment.views[journal] = None;
-                environment.at = At::Load;
-            }
-            CaughtUp::Unreadable => {
-                environment.views[journal] = None;
-                self.refuse(state, e);
-            }
+        }
+        self.proceed(state, e);
+    }
+
+    fn verify(&self, state: &mut State, e: usize, journal: usize) {
+        let stands = |view: &&mut View| catch_up::still_holds(view, &state.tables[journal]);
+        if let Some(view) = state.environments[e].views[journal].as_mut().filter(stands) {
+            view.is_current = true;
+            self.proceed(state, e);
+        } else {
+            state.environments[e].at = At::CatchUp { after_conflict: true, has_moved: false };
         }
     }
 
@@ -296,7 +195,12 @@ impl World {
     fn install(&self, state: &mut State, e: usize, journal: usize, draft: Draft) {
         let environment = &mut state.environments[e];
         if draft.record.number == 1 {
-            let view = load::assemble(std::slice::from_ref(&draft.record), &self.images_of(&state.tables[journal], &draft), environment.code, None);
+            let view = load::assemble(
+                std::slice::from_ref(&draft.record),
+                &self.images_of(&state.tables[journal], &draft),
+                environment.code,
+                None,
+            );
             environment.views[journal] = view.ok();
             environment.tasks.last_mut().into_iter().for_each(|task| task.is_absent = false);
             if self.is(Mutant::NameBeforeImage) && !draft.images.is_empty() {
@@ -311,9 +215,7 @@ impl World {
         self.check_view(state, journal, &view);
         if self.is(Mutant::NameBeforeImage) && !draft.images.is_empty() {
             state.environments[e].at = At::WriteImagesLate(draft);
-        } else if self.is(Mutant::MarkBeforeAcks) && !view.is_flushed {
-            state.environments[e].at = At::WriteMark;
-        } else if view.is_flushed && self.config.due_times {
+        } else if (view.is_flushed && self.config.due_times) || (self.is(Mutant::MarkBeforeAcks) && !view.is_flushed) {
             state.environments[e].at = At::WriteMark;
         } else {
             self.proceed(state, e);
@@ -327,11 +229,12 @@ impl World {
     /// The put ends in an error: the invocation fails, the memory is as before.
     pub(super) fn give_up_put(&self, state: &mut State, e: usize) {
         let journal = Self::journal(state, e);
-        if let (At::Put(draft), true) = (state.environments[e].at.clone(), self.is(Mutant::StepInPlace)) {
-            if let Some(view) = state.environments[e].views[journal].as_mut() {
-                draft.record.changes.iter().for_each(|change| crate::step::apply(&mut view.cells, *change));
-                view.progress = draft.record.progress;
-            }
+        if let At::Put(draft) = state.environments[e].at.clone()
+            && self.is(Mutant::StepInPlace)
+            && let Some(view) = state.environments[e].views[journal].as_mut()
+        {
+            draft.record.changes.iter().for_each(|change| crate::step::apply(&mut view.cells, *change));
+            view.progress = draft.record.progress;
         }
         state.environments[e].at = At::Return { is_success: false };
     }

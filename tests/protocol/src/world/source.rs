@@ -32,11 +32,13 @@ impl World {
             return Vec::new();
         }
         if self.config.wild_source {
-            let from = |first: u8| (first..=spec.last.min(first + self.config.batch - 1)).map(move |last| (first, last));
+            let from =
+                |first: u8| (first..=spec.last.min(first + self.config.batch - 1)).map(move |last| (first, last));
             let position = state.ghosts[shard].history.last().map_or(spec.first - 1, |head| head.progress.position);
             return (spec.first..=spec.last.min(position + 1)).flat_map(from).collect();
         }
-        let is_waiting = !self.config.early_children && !spec.parents.iter().all(|parent| self.is_delivered(state, *parent));
+        let is_waiting =
+            !self.config.early_children && !spec.parents.iter().all(|parent| self.is_delivered(state, *parent));
         if Self::is_busy(state, shard) || is_waiting {
             return Vec::new();
         }

@@ -71,12 +71,24 @@ pub(crate) enum Goal {
 pub(crate) enum At {
     Idle,
     Load,
-    LoadRecords { head: Record, got: Vec<Record> },
-    LoadImages { records: Vec<Record>, got: Vec<Image>, wanted: Vec<ImageId> },
-    CatchUp { after_conflict: bool, has_moved: bool },
+    LoadRecords {
+        head: Record,
+        got: Vec<Record>,
+    },
+    LoadImages {
+        records: Vec<Record>,
+        got: Vec<Image>,
+        wanted: Vec<ImageId>,
+    },
+    CatchUp {
+        after_conflict: bool,
+        has_moved: bool,
+    },
     AskMark,
     ReadMark,
-    Send { acknowledged: u8 },
+    Send {
+        acknowledged: u8,
+    },
     WriteMark,
     /// No remote operation: which parts to renew is open.
     Plan(Record),
@@ -87,7 +99,9 @@ pub(crate) enum At {
     WriteImagesLate(Draft),
     LookAtSource,
     Verify,
-    Return { is_success: bool },
+    Return {
+        is_success: bool,
+    },
 }
 
 /// What the event source still has to deliver of a shard.
