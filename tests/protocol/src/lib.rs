@@ -55,7 +55,8 @@
 //!   images are. An image here is one item.
 //! - **R from configuration**: R stands in every record and here in the table; two sizes cannot be had.
 //! - **Downstream** is the set of outputs that arrived. The order of one commit's outputs is left open by the protocol,
-//!   the order across commits is I4. How a consumer drops repeats rests on it and is not modelled here.
+//!   the order across commits is I4. On it stands how a consumer drops repeats, which has a model of its own, [`Consumer`]:
+//!   it needs to know nothing of the journal but I4.
 //! - **A shard's way to its children**: `early split` delivers children before their parents are done; all others trust the
 //!   event source. The exception for parents without any Data commit (an event source that began at LATEST) is left out.
 //! - **Faults are budgeted**: one or two of each in a run. Every mutant is found with one.
@@ -82,6 +83,7 @@
 
 mod config;
 mod configurations;
+mod consumer;
 mod mutant;
 mod properties;
 mod record;
@@ -94,6 +96,7 @@ mod world;
 
 pub use config::{Budget, Config, Shard};
 pub use configurations::{floors_at, large, small};
+pub use consumer::{Consumer, ConsumerMutant, Downstream, Sent};
 pub use mutant::Mutant;
 pub use properties::Violation;
 pub use rules::format::Code;
