@@ -99,6 +99,12 @@ pub(crate) fn dropped() -> Config {
     Config { budget, batch: 1, operation: Some(Operation::Drop), ..Config::of("drop", events) }
 }
 
+/// The same where a put of the old life may land after the drop.
+pub(crate) fn dropped_late() -> Config {
+    let budget = Budget { late: 1, ..Budget::default() };
+    Config { budget, name: "drop, late puts", ..dropped() }
+}
+
 /// A journal that is taken back to an earlier commit.
 pub(crate) fn restored() -> Config {
     let budget = Budget { zombies: 1, ..Budget::default() };
@@ -130,6 +136,12 @@ pub(crate) fn split() -> Config {
     let shards = vec![shard(&[], (0, 3), 1, 2), shard(&[0], (0, 1), 3, 3), shard(&[0], (2, 3), 4, 4)];
     let budget = Budget { zombies: 1, ticks: 1, ..Budget::default() };
     Config { budget, shards, batch: 1, ring: 12, ..Config::of("split", events) }
+}
+
+/// A split while two versions of the code are about.
+pub(crate) fn versions_split() -> Config {
+    let budget = Budget { upgrades: 1, ..Budget::default() };
+    Config { budget, environments: vec![Old, New], name: "versions, split", ..split() }
 }
 
 /// A child that never gets a record.
@@ -210,11 +222,13 @@ pub fn small() -> Vec<Config> {
         reshaped_parts(),
         torn_parts(),
         dropped(),
+        dropped_late(),
         restored(),
         marked_restore(),
         restored_parts(),
         versions(),
         split(),
+        versions_split(),
         quiet_child(),
         early_split(),
         merge(),
@@ -233,15 +247,18 @@ pub fn large() -> Vec<Config> {
         Config { name, budget, ..config }
     };
     vec![
-        Config { environments: three(), ..with("fencing, three environments", fencing(), |b| b.zombies = 2) },
-        with("unanswered, two late", unanswered(), |b| (b.late, b.crashes) = (2, 1)),
+        Config {
+            environments: three(),
+            ..with("fencing, three environments", fencing(), |b| (b.zombies, b.crashes, b.lost) = (2, 0, 0))
+        },
+        with("unanswered, two late", unanswered(), |b| (b.late, b.errors) = (2, 0)),
         with("flushing, zombies", flushing(), |b| b.zombies = 1),
         with("firing, lost answers", firing(), |b| b.lost = 1),
         with("ticking, crashes", ticking(), |b| b.crashes = 1),
         with("due times, late puts", due(), |b| (b.ticks, b.late) = (2, 1)),
         more_parts(),
         with("parts, torn loads, zombies", torn_parts(), |b| b.zombies = 1),
-        with("drop, late puts", dropped(), |b| (b.late, b.crashes) = (1, 1)),
+        with("drop, late puts, zombies", dropped_late(), |b| b.zombies = 1),
         with("restore, late puts", restored(), |b| b.late = 1),
         with("restore, parts, zombies", restored_parts(), |b| b.zombies = 1),
         Config { environments: vec![Old, New, New], ..with("versions, three environments", versions(), |_| ()) },

@@ -52,6 +52,7 @@ mutants! {
     MarkWithoutIncarnation: "A flush mark of another incarnation is believed." => I3 | I8 | I9, c::marked_restore();
     WarmSuccessUnverified: "Nothing fresh on a cached view is success, without a look at the table." => I8, c::restored();
     CurrentProvesNothing: "Catching up found nothing, so the view still stands. (Emptiness behind n does not show that n is there.)" => I8, c::restored();
+    DropLeavesNothing: "A drop leaves an empty ring to whoever comes first: a late put of the old record 1 begins the old life again, whose results consumers take for repeats." => I1, c::dropped_late();
     RestoreInPlace: "A restore writes a new record 1 over the old one and leaves the other slots." => I1 | I2 | I5, c::restored();
     RestoreKeepsIncarnation: "A restore goes on under the old incarnation." => I2 | I4 | I5, c::restored();
     RestoreNamesOldImages: "A restored record 1 names images of the old life." => I5, c::restored_parts();
@@ -88,6 +89,7 @@ mutants! {
     UnionTakesOneImage: "A union names one of the two images for both ranges." => I5, c::reshaped_parts();
     UnionKeepsOldestS: "A united image, written as of n, is named as of the older s of the two." => I5, c::reshaped_parts();
     NewWritesItsOwnFormat: "New code writes its own format at once." => Deploys, c::versions();
+    ChildBeginsInNewestFormat: "New code begins a child's journal in its own format, whatever its parents have." => Deploys, c::versions_split();
     OldDropsUnknown: "Old code skips what it does not know of a newer record." => I2 | Results, c::versions();
     NewForgetsOldFormat: "New code reads the old format only until the journal is upgraded; images of before are left." => Deploys | I5, c::versions();
     ImageIdWithoutContent: "An image's id says range and s and not its bytes, which two versions encode differently." => Deploys, c::versions();
@@ -100,6 +102,7 @@ mutants! {
     SealInsideFiring: "A parent is sealed inside a firing; the children have the timers, after all." => Results, c::merge_firing();
     SealRefusesAll: "Behind a Seal every batch fails loudly, also one that is all in." => Progress, c::early_split();
     NoDrainCheck: "A parent is sealed without looking whether it is drained, where children may come first." => I6, c::early_split();
+    ParentGoesEarly: "A parent's journal is deleted once one of its children has begun." => I1 | I6, c::split();
     NoHashCut: "A child takes over all cells of its parent." => I6, c::split();
     TickSeals: "A tick seals a shard that has children." => I6, c::split();
     TickBeginsAsRoot: "A tick writes the empty record 1 of a child." => I6, c::split();

@@ -8,7 +8,7 @@ use crate::rules::commit::{self, Draft};
 use crate::rules::{flush, init, renewal, seal, tick};
 use crate::step::{self, Stepping};
 use crate::view::View;
-use crate::{Mutant, Violation};
+use crate::{Code, Mutant, Violation};
 
 impl Task {
     pub(crate) const fn new(journal: usize, goal: Goal) -> Self {
@@ -87,8 +87,12 @@ impl World {
         let sealed: Vec<_> =
             parents.iter().filter_map(|p| view(*p).map(|view| (&self.config.shards[*p], view))).collect();
         let inherited = init::inherit(&self.config.shards[task.journal], &sealed, self.config.mutant);
-        let format =
-            environment.code.writes(sealed.iter().map(|(_, view)| view.format).max().unwrap_or(1), self.config.mutant);
+        let inherited_format = sealed.iter().map(|(_, view)| view.format).max();
+        let is_newest = self.is(Mutant::ChildBeginsInNewestFormat) && inherited_format.is_some();
+        let format = match environment.code {
+            Code::New if is_newest => 2,
+            code => code.writes(inherited_format.unwrap_or(1), self.config.mutant),
+        };
         let draft = init::init(state.next_incarnation, format, inherited);
         state.next_incarnation += 1;
         Some(self.ready(draft))
@@ -307,7 +311,7 @@ impl World {
     /// An item that the code does not read: the invocation fails, loudly. Nobody may be refused before an upgrade.
     pub(super) fn refuse(&self, state: &mut State, e: usize) {
         let is_upgraded = state.is_upgraded(self.config.budget);
-        if !is_upgraded || state.environments[e].code == crate::Code::New {
+        if !is_upgraded || state.environments[e].code == Code::New {
             state.breaks(Violation::Deploys);
         }
         state.environments[e].at = At::Return { is_success: false };

@@ -63,6 +63,7 @@ impl Model for World {
             budget: config.budget,
             operator: Operator::Before,
             next_incarnation: 1,
+            lives: 0,
             ghosts: vec![Ghost::NONE; shards],
             broken: Vec::new(),
         }]

@@ -1,7 +1,7 @@
 //! What is checked at every event, against what really happened.
 
-use super::state::{Ghost, Operator, State};
-use super::{Operation, World};
+use super::World;
+use super::state::{Ghost, State};
 use crate::record::{DueTime, ImageId, Kind, Output, Progress, Record, Said};
 use crate::rules::format::Code;
 use crate::rules::load::{self, Unloaded};
@@ -44,8 +44,11 @@ impl World {
             state.breaks(Violation::I7);
         }
         if record.number == 1 {
-            let is_passed_over = state.operator == Operator::Done && self.config.operation == Some(Operation::Restore);
-            if !is_operating && (!state.ghosts[journal].history.is_empty() || is_passed_over) {
+            // Each life is one of its own, and none begins beside another.
+            let life = 1 << record.incarnation;
+            let is_second = state.lives & life != 0;
+            state.lives |= life;
+            if !is_operating && (is_second || !state.ghosts[journal].history.is_empty()) {
                 state.breaks(Violation::I1);
             }
             if !is_operating {

@@ -8,7 +8,7 @@ use crate::rules::catch_up;
 use crate::rules::commit::Draft;
 use crate::rules::flush;
 use crate::rules::load;
-use crate::table::Put;
+use crate::table::{Put, Table};
 use crate::view::View;
 
 impl World {
@@ -193,6 +193,11 @@ impl World {
 
     /// An acknowledged commit: the view moves on.
     fn install(&self, state: &mut State, e: usize, journal: usize, draft: Draft) {
+        if self.is(Mutant::ParentGoesEarly) && draft.record.number == 1 {
+            for parent in &self.config.shards[journal].parents {
+                state.tables[*parent] = Table::empty(self.config.ring);
+            }
+        }
         let environment = &mut state.environments[e];
         if draft.record.number == 1 {
             let view = load::assemble(
@@ -222,7 +227,7 @@ impl World {
         }
     }
 
-    fn images_of(&self, table: &crate::table::Table, draft: &Draft) -> Vec<crate::record::Image> {
+    fn images_of(&self, table: &Table, draft: &Draft) -> Vec<crate::record::Image> {
         table.images.iter().chain(&draft.images).cloned().collect()
     }
 

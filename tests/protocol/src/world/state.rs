@@ -18,6 +18,8 @@ pub struct State {
     pub(crate) operator: Operator,
     /// The next incarnation that is drawn.
     pub(crate) next_incarnation: u8,
+    /// The incarnations that any record 1 ever stood under, by bits.
+    pub(crate) lives: u16,
     pub(crate) ghosts: Vec<Ghost>,
     pub(crate) broken: Vec<Violation>,
 }
