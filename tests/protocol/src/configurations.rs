@@ -124,7 +124,7 @@ pub(crate) fn restored_parts() -> Config {
 
 /// Two versions of the code on one journal, before and after its upgrade.
 pub(crate) fn versions() -> Config {
-    let events = vec![Event::at(0, 1), Event::at(2, 2), Event::at(0, 3)];
+    let events = vec![Event::at(0, 1).emits(), Event::at(2, 2).emits(), Event::at(0, 3)];
     let budget = Budget { upgrades: 1, crashes: 1, ..Budget::default() };
     let environments = vec![Old, New];
     Config { budget, environments, batch: 1, ring: 3, wild_source: true, commits: 5, ..Config::of("versions", events) }

@@ -67,8 +67,16 @@
 //!   lowering that keeps the number, is undone by a slow writer ([`Mutant::MarkUnconditional`],
 //!   [`Mutant::LowerKeepsNumber`]). A lowering must be acknowledged, too: it is no hint.
 //! - Catching up that finds nothing does not show that a view stands ([`Mutant::CurrentProvesNothing`]).
-//! - A Seal must be answered by success where a batch is all in ([`Mutant::SealRefusesAll`]): the event source would send
-//!   it for ever, and deliver no child.
+//! - A drop must begin the new life itself, like a restore: an empty ring would take a late record 1 of the old life, and
+//!   results under an incarnation that consumers know are dropped as repeats ([`Mutant::DropLeavesNothing`]).
+//! - A child's journal begins in its parents' format, not in the newest: else a split during a rollback refuses the old
+//!   code ([`Mutant::ChildBeginsInNewestFormat`]).
+//! - An upgrade need not flush, if it carries the unacknowledged outputs along under their ids
+//!   ([`Mutant::UpgradeLeavesOutputs`]): I3 then holds for what follows it.
+//! - Which incarnation is the present one, a mark does not tell: a zombie of the old life may write its own over the new
+//!   one's at any time. I9 speaks of the present incarnation only, so a tick must read the journal now and then all the same.
+//! - A batch that is all in is a success also behind a Seal ([`Mutant::SealRefusesAll`]): the event source would send it
+//!   for ever, and deliver no child.
 //! - Sealing inside a firing does no harm in a split, whose children have the parent's W and fire the rest first. In a merge
 //!   it does: under the lower W records are taken before what was due ([`Mutant::SealInsideFiring`]).
 //! - With s = n − 1 everywhere, the record behind `oldest` names a part, so a load that misses records misses a name too:
@@ -77,9 +85,42 @@
 //!   winner's name ([`Mutant::ImageIdWithoutContent`]).
 //!
 //! # Configurations
-//! Unique states, depth and seconds on two busy cores, one thread for the small ones, two for the large.
+//! Unique states, depth, and seconds on two busy cores; the small ones on one thread each, two at a time.
 //!
-//! TABLE
+//! | small configuration | about | states | depth | s |
+//! |---|---|---:|---:|---:|
+//! | fencing | crash, zombie, lost answer, bisect; ring of 2 | 126,268 | 41 | 2 |
+//! | unanswered | a put that lands late, an environment that gives up | 218,793 | 41 | 5 |
+//! | flushing | late outputs, marks, a batch that is given up | 12,874 | 37 | 0 |
+//! | torn loads | slot by slot, from any record; ring of 4 | 39,095 | 39 | 1 |
+//! | firing | one output a commit, a timer set below what fired | 409,290 | 50 | 12 |
+//! | ticking | two ticks among batches | 83,164 | 43 | 2 |
+//! | due times | ticks that rest on the due time in the mark | 92,295 | 45 | 2 |
+//! | parts | renewed early, divided, united; ring of 3 | 189,222 | 34 | 6 |
+//! | parts reshaped | divided and united at every commit; ring of 2 | 79,704 | 34 | 2 |
+//! | parts, torn loads | the same, read image by image | 65,973 | 41 | 1 |
+//! | drop | under warm environments and a zombie | 137,514 | 58 | 2 |
+//! | drop, late puts | a put of the old life lands any time | 89,707 | 53 | 3 |
+//! | restore | to any commit | 229,019 | 58 | 5 |
+//! | restore, marks | with marks of the old life | 83,167 | 56 | 2 |
+//! | restore, parts | of a state in parts | 212,237 | 63 | 7 |
+//! | versions | two formats, an upgrade, batches anywhere | 198,450 | 42 | 5 |
+//! | split | zombie, tick | 278,031 | 52 | 9 |
+//! | versions, split | two formats, an upgrade | 6,212 | 37 | 0 |
+//! | quiet child | one child without records | 388 | 27 | 0 |
+//! | early split | children before their parents are done | 97,942 | 44 | 3 |
+//! | merge | crash, zombie, give-up | 438,930 | 51 | 13 |
+//! | merge inside a firing | a parent with more to fire | 51,834 | 49 | 1 |
+//! | quiet middle | split and merge, a shard between without records | 3,298 | 47 | 0 |
+//! | floors | two merges and a split; and 2,187 choices of event times | 510 | 54 | 0 |
+//! | consumer | begun whole or divided | 16,611 | 21 | 0 |
+//!
+//! Large ones, on two threads. They end at ten million generated states; what is cut short is searched that far, breadth
+//! first, and is no proof.
+//!
+//! | large configuration | states | depth | s | |
+//! |---|---:|---:|---:|---|
+LARGE
 
 mod config;
 mod configurations;

@@ -90,6 +90,7 @@ mutants! {
     UnionKeepsOldestS: "A united image, written as of n, is named as of the older s of the two." => I5, c::reshaped_parts();
     NewWritesItsOwnFormat: "New code writes its own format at once." => Deploys, c::versions();
     ChildBeginsInNewestFormat: "New code begins a child's journal in its own format, whatever its parents have." => Deploys, c::versions_split();
+    UpgradeLeavesOutputs: "An upgrade, which has no sinks, neither sends the last record's outputs nor carries them along." => I3, c::versions();
     OldDropsUnknown: "Old code skips what it does not know of a newer record." => I2 | Results, c::versions();
     NewForgetsOldFormat: "New code reads the old format only until the journal is upgraded; images of before are left." => Deploys | I5, c::versions();
     ImageIdWithoutContent: "An image's id says range and s and not its bytes, which two versions encode differently." => Deploys, c::versions();

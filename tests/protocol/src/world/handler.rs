@@ -117,6 +117,9 @@ impl World {
         if task.goal == Goal::Look {
             return if view.is_current || view.kind == Kind::Seal { Self::done(state, e) } else { Some(At::Load) };
         }
+        if task.goal == Goal::Upgrade && view.kind != Kind::Seal {
+            return self.upgrade(state, e, task.journal);
+        }
         let is_seal_unflushed = task.goal == Goal::Seal && self.is(Mutant::NoFlushBeforeSeal);
         if flush::is_wanted(view, mutant) && !is_seal_unflushed {
             let asks = self.config.marks && !view.is_own;
@@ -221,12 +224,17 @@ impl World {
         self.config.shards.iter().any(|shard| shard.parents.first() == Some(&journal))
     }
 
+    /// A record that changes nothing but the format. A tool has no sinks and cannot flush: outputs that may not be
+    /// acknowledged are carried along, so that the last record still holds all that is unflushed.
     fn upgrade(&self, state: &mut State, e: usize, journal: usize) -> Option<At> {
         let view = state.environments[e].views[journal].as_ref()?;
         if view.format == 2 {
             return Self::done(state, e);
         }
-        let record = commit::draft(view, Kind::Data, self.stepping(view), 2);
+        let mut record = commit::draft(view, Kind::Data, self.stepping(view), 2);
+        if !view.is_flushed && !self.is(Mutant::UpgradeLeavesOutputs) {
+            record.outputs.clone_from(&view.outputs);
+        }
         Some(self.plan(state, e, journal, record))
     }
 

@@ -68,7 +68,8 @@ impl World {
         }
         let (are_sent, is_sealed) =
             (ghost.are_sent(record.number - 1), ghost.history.last().is_some_and(|last| last.kind == Kind::Seal));
-        if !are_sent {
+        let carries = state.ghosts[journal].history.last().is_some_and(|before| Ghost::carries(before, &record));
+        if !are_sent && !carries {
             state.breaks(Violation::I3);
         }
         if is_sealed {
@@ -85,9 +86,7 @@ impl World {
             // What waits in the stream becomes late.
             state.breaks(Violation::Results);
         }
-        let ghost = &mut state.ghosts[journal];
-        ghost.history.push(record);
-        ghost.arrived.push(0);
+        state.ghosts[journal].append(record);
         self.check_results(state, journal);
         self.check_mark(state, journal);
     }
@@ -202,9 +201,10 @@ impl World {
             return;
         }
         let is_behind = ghost.are_sent(number - 1);
-        match ghost.arrived.get_mut(usize::from(number) - 1) {
-            Some(arrived) if is_behind => *arrived |= 1 << index,
-            Some(_) | None => state.breaks(Violation::I4),
+        if is_behind && usize::from(number) <= ghost.history.len() {
+            ghost.note(number, index);
+        } else {
+            state.breaks(Violation::I4);
         }
         // A child's outputs for a cell stand behind all of its parents'.
         let parents = &self.config.shards[journal].parents;
@@ -254,7 +254,7 @@ impl World {
             }
             watermark = record.progress.watermark;
         }
-        let made: Vec<Output> = ghost.history.iter().flat_map(|record| record.outputs.iter().copied()).collect();
+        let made = self.made(ghost);
         let cells = ghost.cells(ghost.history.len() as u8);
         let is_firing = step::is_due(&cells, watermark, &self.config.events, None);
         let is_same = if is_firing {
@@ -265,6 +265,12 @@ impl World {
         if !is_same || watermark != stepping.progress.watermark {
             state.breaks(Violation::Results);
         }
+    }
+
+    /// All outputs in order, those that a record carries along once.
+    fn made(&self, ghost: &Ghost) -> Vec<Output> {
+        let is_new = |pair: &&[Record]| !Ghost::carries(&pair[0], &pair[1]);
+        ghost.history.windows(2).filter(is_new).flat_map(|pair| pair[1].outputs.iter().copied()).collect()
     }
 
     fn fire_inherited(&self, state: &State, journal: usize, cell: u8, stepping: &mut Stepping<'_>) -> bool {

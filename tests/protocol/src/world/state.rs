@@ -171,6 +171,30 @@ impl Ghost {
         self.history.iter().any(|record| record.format == 2)
     }
 
+    /// Whether a record carries the outputs of the one before it along: an upgrade's.
+    pub(crate) fn carries(before: &Record, record: &Record) -> bool {
+        record.format > before.format && !record.outputs.is_empty() && record.outputs == before.outputs
+    }
+
+    /// Appends a record. Outputs that it carries along are its own from now on, as far as they have not arrived.
+    pub(crate) fn append(&mut self, record: Record) {
+        let is_carrying = self.history.last().is_some_and(|before| Self::carries(before, &record));
+        let arrived = self.arrived.last_mut().filter(|_| is_carrying);
+        let carried = arrived.map_or(0, |arrived| std::mem::replace(arrived, all_of(record.outputs.len())));
+        self.arrived.push(carried);
+        self.history.push(record);
+    }
+
+    /// Notes that an output stands downstream: also in a record that carries it along.
+    pub(crate) fn note(&mut self, number: u8, index: u8) {
+        let at = usize::from(number) - 1;
+        self.arrived[at] |= 1 << index;
+        let next = self.history.get(at + 1).is_some_and(|next| Self::carries(&self.history[at], next));
+        if next {
+            self.arrived[at + 1] |= 1 << index;
+        }
+    }
+
     /// Whether all outputs of records up to `number` stand downstream.
     pub(crate) fn are_sent(&self, number: u8) -> bool {
         let all = self.history.iter().zip(&self.arrived).take(usize::from(number));
