@@ -96,9 +96,9 @@ impl Ledger {
         }
         let carried: BTreeSet<&Bytes> = record.outputs.iter().map(|output| &output.data).collect();
         let commits = self.journals.get(journal).into_iter().flatten();
-        let missing = commits.flat_map(|commit| &commit.record.outputs).find(|output| {
-            !self.arrived.contains(&output.data) && !carried.contains(&output.data)
-        });
+        let missing = commits
+            .flat_map(|commit| &commit.record.outputs)
+            .find(|output| !self.arrived.contains(&output.data) && !carried.contains(&output.data));
         missing.map_or(Ok(()), |missing| {
             let text = String::from_utf8_lossy(&missing.data);
             Err(format!("I3: {journal}: {} is stored before an output has arrived: {text}", record.number))
@@ -136,12 +136,17 @@ impl Ledger {
         let Some(at) = commits.iter().position(|commit| commit.record.position.as_ref() >= Some(last)) else {
             return Err(format!("I8: {journal}: success, but {last} is not in"));
         };
-        if self.is_through(journal, at + 1) { Ok(()) } else { Err(format!("I8: {journal}: success before all was sent")) }
+        if self.is_through(journal, at + 1) {
+            Ok(())
+        } else {
+            Err(format!("I8: {journal}: success before all was sent"))
+        }
     }
 
     /// I9: the mark implies that outputs up to its number are acknowledged.
     fn i9_what_is_marked_is_acknowledged(&mut self, journal: &JournalId, mark: &Mark) -> Result<(), String> {
-        let life = self.journals.get(journal).and_then(|commits| commits.first()).map(|commit| commit.record.incarnation);
+        let life =
+            self.journals.get(journal).and_then(|commits| commits.first()).map(|commit| commit.record.incarnation);
         let number = usize::try_from(mark.number).unwrap_or(usize::MAX);
         if life != Some(mark.incarnation) || self.is_through(journal, number) {
             return Ok(());

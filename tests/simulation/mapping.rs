@@ -66,7 +66,9 @@ impl Mapping {
     /// An invocation ended: so many records are through. Of a batch that failed half comes again. Invocations of an
     /// earlier mapping, and those that were given up, do not count.
     pub(crate) fn end(&mut self, shard: &str, invocation: u64, through: Option<usize>, batch: usize) {
-        let Some(place) = self.places.get_mut(shard).filter(|place| place.in_flight == Some(invocation)) else { return };
+        let Some(place) = self.places.get_mut(shard).filter(|place| place.in_flight == Some(invocation)) else {
+            return;
+        };
         place.in_flight = None;
         match through {
             Some(records) => {

@@ -185,7 +185,9 @@ fn compare(with: &str, made: &Events, expected: &Events) -> Result<(), String> {
         if let Some(at) = (0..made.len().max(expected.len())).find(|at| made.get(*at) != expected.get(*at)) {
             let show = |event: Option<&Value>| event.map_or_else(|| "nothing".to_owned(), Value::to_string);
             let (made, expected) = (show(made.get(at)), show(expected.get(at)));
-            return Err(format!("{with} differs at event {at} of {place:?}:\n  made     {made}\n  expected {expected}"));
+            return Err(format!(
+                "{with} differs at event {at} of {place:?}:\n  made     {made}\n  expected {expected}"
+            ));
         }
     }
     Ok(())

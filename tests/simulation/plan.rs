@@ -87,11 +87,20 @@ pub(crate) enum What {
     Split(usize),
     Merge(usize),
     /// The mapping polls a shard.
-    Poll { shard: usize, most: usize },
+    Poll {
+        shard: usize,
+        most: usize,
+    },
     /// A batch comes again that was delivered before.
-    Again { shard: usize, from: usize, most: usize },
+    Again {
+        shard: usize,
+        from: usize,
+        most: usize,
+    },
     /// The schedule fires; `repeat` delivers the tick before once more.
-    Tick { repeat: bool },
+    Tick {
+        repeat: bool,
+    },
     /// An idle environment ends.
     Retire(usize),
     /// The mapping is deleted and made anew.

@@ -121,7 +121,7 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
     ) -> Result<Done, Error> {
         let journal =
             JournalId { pipeline: self.pipeline.name().to_owned(), stream: stream.to_owned(), shard: shard.to_owned() };
-        let loaded = usize::from(!self.shards.has(&journal));
+        let loaded = usize::from(self.shards.view(&journal).is_none());
         let mut open = self.open(&journal, deadline).await?;
         let result = self.work(&journal, &mut open, work, deadline).await;
         // An error is no crash: this process lives to tell.

@@ -1,0 +1,327 @@
+//! The way of an invocation: what an environment does next. Local computation only; every remote operation is a step of
+//! the model of its own, so that anything may happen between two of them.
+
+use super::World;
+use super::state::{At, Goal, State, Task};
+use crate::record::{DueTime, Kind, Record};
+use crate::rules::commit::{self, Draft};
+use crate::rules::{flush, init, renewal, seal, tick};
+use crate::step::{self, Stepping};
+use crate::view::View;
+use crate::{Code, Mutant, Violation};
+
+impl Task {
+    pub(crate) const fn new(journal: usize, goal: Goal) -> Self {
+        Self { journal, goal, is_absent: false, is_drained: false, is_asked: false }
+    }
+}
+
+impl World {
+    /// Goes on until a remote operation stands before the environment.
+    pub(super) fn proceed(&self, state: &mut State, e: usize) {
+        loop {
+            let Some(task) = state.environments[e].tasks.last().copied() else {
+                state.environments[e].at = At::Return { is_success: true };
+                return;
+            };
+            if task.goal == Goal::Tick && self.config.due_times && !task.is_asked {
+                state.environments[e].at = At::AskMark;
+                return;
+            }
+            let next = if task.is_absent { self.begin(state, e, task) } else { self.next(state, e, task) };
+            match next {
+                Some(at) => {
+                    state.environments[e].at = at;
+                    return;
+                }
+                None => continue,
+            }
+        }
+    }
+
+    fn done(state: &mut State, e: usize) -> Option<At> {
+        state.environments[e].tasks.pop();
+        None
+    }
+
+    fn also(state: &mut State, e: usize, task: Task) -> Option<At> {
+        state.environments[e].tasks.push(task);
+        None
+    }
+
+    /// `init`: the only writer of record 1. Recursive: every parent is sealed first.
+    fn begin(&self, state: &mut State, e: usize, task: Task) -> Option<At> {
+        let parents = &self.config.shards[task.journal].parents;
+        let environment = &state.environments[e];
+        let view = |parent: usize| environment.views[parent].as_ref();
+        let is_sealed = |parent: &&usize| view(**parent).is_some_and(|view| view.kind == Kind::Seal);
+        if task.goal == Goal::Look {
+            return Self::done(state, e);
+        }
+        if task.goal == Goal::Tick && !self.is(Mutant::TickBeginsAsRoot) {
+            let unknown = parents.iter().find(|parent| view(**parent).is_none_or(|view| !view.is_current));
+            if let Some(parent) = unknown.filter(|_| !task.is_asked) {
+                // Each parent once: what has no record 1 is not sealed.
+                let looks = parents.iter().map(|parent| Task::new(*parent, Goal::Look)).collect::<Vec<_>>();
+                debug_assert!(looks.iter().any(|look| look.journal == *parent));
+                if let Some(own) = state.environments[e].tasks.last_mut() {
+                    own.is_asked = true;
+                }
+                state.environments[e].tasks.extend(looks);
+                return None;
+            }
+            let sealed = parents.iter().filter(is_sealed).count();
+            let is_enough = if self.is(Mutant::TickNeedsAllSealed) { sealed == parents.len() } else { sealed > 0 };
+            if self.is(Mutant::TickNeverBegins) || !is_enough {
+                return Self::done(state, e);
+            }
+        }
+        let is_root = self.is(Mutant::NoRecursion) && task.goal == Goal::Seal
+            || self.is(Mutant::TickBeginsAsRoot) && task.goal == Goal::Tick;
+        let parents: &[usize] = if is_root { &[] } else { parents };
+        let unsealed =
+            parents.iter().enumerate().find(|(at, p)| seal::is_wanted(view(**p), *at == 0, self.config.mutant));
+        if let Some((_, parent)) = unsealed {
+            return Self::also(state, e, Task::new(*parent, Goal::Seal));
+        }
+        let sealed: Vec<_> =
+            parents.iter().filter_map(|p| view(*p).map(|view| (&self.config.shards[*p], view))).collect();
+        let inherited = init::inherit(&self.config.shards[task.journal], &sealed, self.config.mutant);
+        let inherited_format = sealed.iter().map(|(_, view)| view.format).max();
+        let is_newest = self.is(Mutant::ChildBeginsInNewestFormat) && inherited_format.is_some();
+        let format = match environment.code {
+            Code::New if is_newest => 2,
+            code => code.writes(inherited_format.unwrap_or(1), self.config.mutant),
+        };
+        let draft = init::init(state.next_incarnation, format, inherited);
+        state.next_incarnation += 1;
+        Some(self.ready(draft))
+    }
+
+    /// Images first, then the record that names them.
+    fn ready(&self, draft: Draft) -> At {
+        if draft.images.is_empty() || self.is(Mutant::NameBeforeImage) {
+            At::Put(draft)
+        } else {
+            At::WriteImages(draft)
+        }
+    }
+
+    /// Flush, then the rest of a firing, then what the task asks for. `None` if the task is done or another comes first.
+    fn next(&self, state: &mut State, e: usize, task: Task) -> Option<At> {
+        let mutant = self.config.mutant;
+        let Some(view) = &state.environments[e].views[task.journal] else { return Some(At::Load) };
+        if view.is_wary && !view.is_current {
+            return Some(At::CatchUp { after_conflict: false, has_moved: false });
+        }
+        if task.goal == Goal::Look {
+            return if view.is_current || view.kind == Kind::Seal { Self::done(state, e) } else { Some(At::Load) };
+        }
+        if task.goal == Goal::Upgrade && view.kind != Kind::Seal {
+            return self.upgrade(state, e, task.journal);
+        }
+        let is_seal_unflushed = task.goal == Goal::Seal && self.is(Mutant::NoFlushBeforeSeal);
+        if flush::is_wanted(view, mutant) && !is_seal_unflushed {
+            let asks = self.config.marks && !view.is_own;
+            return Some(if asks { At::ReadMark } else { At::Send { acknowledged: 0 } });
+        }
+        if view.kind == Kind::Seal && !self.is(Mutant::CommitAfterSeal) {
+            return self.behind_seal(state, e, task);
+        }
+        let is_firing = step::is_due(&view.cells, view.progress.watermark, &self.config.events, mutant);
+        let has_fresh = matches!(task.goal, Goal::Batch(_, last) if last > view.progress.position);
+        let leaves_rest = (self.is(Mutant::FreshBeforeFiring) && has_fresh) || self.is(Mutant::FiringNeverResumed);
+        let seals_inside = task.goal == Goal::Seal && seal::may_seal(is_firing, mutant);
+        if is_firing && !leaves_rest && !seals_inside {
+            return Some(self.fire(state, e, task.journal));
+        }
+        match task.goal {
+            Goal::Batch(first, last) => self.batch(state, e, task.journal, first, last),
+            Goal::Tick => self.tick(state, e, task),
+            Goal::Seal => self.seal(state, e, task),
+            Goal::Upgrade => self.upgrade(state, e, task.journal),
+            Goal::Look => Self::done(state, e),
+        }
+    }
+
+    /// Nothing follows a Seal (I6). Fresh records are refused loudly; a batch that is all in is done.
+    fn behind_seal(&self, state: &mut State, e: usize, task: Task) -> Option<At> {
+        let Some(view) = &state.environments[e].views[task.journal] else { return Some(At::Load) };
+        let Goal::Batch(_, last) = task.goal else { return Self::done(state, e) };
+        if last > view.progress.position || self.is(Mutant::SealRefusesAll) {
+            return Some(At::Return { is_success: false });
+        }
+        if view.is_current { Self::done(state, e) } else { Some(At::Verify) }
+    }
+
+    fn batch(&self, state: &mut State, e: usize, journal: usize, first: u8, last: u8) -> Option<At> {
+        let view = state.environments[e].views[journal].as_ref()?;
+        let behind = if self.is(Mutant::NoPositionFilter) && !view.is_own {
+            first
+        } else {
+            first.max(view.progress.position + 1)
+        };
+        if behind > last {
+            let verified = view.is_current || self.is(Mutant::WarmSuccessUnverified);
+            return if verified { Self::done(state, e) } else { Some(At::Verify) };
+        }
+        let mut stepping = self.stepping(view);
+        for id in behind..=last {
+            let cell = self.config.events[usize::from(id - 1)].cell;
+            let is_late = stepping.progress.judges(cell) > self.config.events[usize::from(id - 1)].time;
+            stepping.take(id, is_late);
+            let mut has_fired = false;
+            while stepping.outputs.len() < self.config.cap && stepping.fire_next() {
+                has_fired = true;
+            }
+            if has_fired || stepping.outputs.len() >= self.config.cap {
+                break;
+            }
+        }
+        Some(self.commit(state, e, journal, Kind::Data, stepping))
+    }
+
+    /// The next outputs of a firing in progress. No record is taken.
+    fn fire(&self, state: &mut State, e: usize, journal: usize) -> At {
+        let Some(view) = &state.environments[e].views[journal] else { return At::Load };
+        let mut stepping = self.stepping(view);
+        while stepping.outputs.len() < self.config.cap && stepping.fire_next() {}
+        if self.is(Mutant::FiringKeepsTimer) {
+            stepping.changes.pop();
+        }
+        self.commit(state, e, journal, Kind::Data, stepping)
+    }
+
+    fn tick(&self, state: &mut State, e: usize, task: Task) -> Option<At> {
+        if !task.is_drained && !self.is(Mutant::TickIgnoresBacklog) {
+            return Some(At::LookAtSource);
+        }
+        let view = state.environments[e].views[task.journal].as_ref()?;
+        let (events, now) = (&self.config.events, self.config.now);
+        let Some(raised) = tick::raises_to(view, now, task.is_drained, events, self.config.mutant) else {
+            return Self::done(state, e);
+        };
+        let mut stepping = self.stepping(view);
+        stepping.progress.watermark = raised;
+        stepping.progress.floors.retain(|floor| floor.watermark > raised);
+        while stepping.outputs.len() < self.config.cap && stepping.fire_next() {}
+        Some(self.commit(state, e, task.journal, Kind::Tick, stepping))
+    }
+
+    fn seal(&self, state: &mut State, e: usize, task: Task) -> Option<At> {
+        let view = state.environments[e].views[task.journal].as_ref()?;
+        if self.is(Mutant::NoSeal) || (self.is(Mutant::SealOneParent) && !self.is_first_parent(task.journal)) {
+            return if view.is_current { Self::done(state, e) } else { Some(At::Load) };
+        }
+        if !task.is_drained && !self.is(Mutant::NoDrainCheck) {
+            return Some(At::LookAtSource);
+        }
+        let stepping = self.stepping(view);
+        Some(self.commit(state, e, task.journal, Kind::Seal, stepping))
+    }
+
+    fn is_first_parent(&self, journal: usize) -> bool {
+        self.config.shards.iter().any(|shard| shard.parents.first() == Some(&journal))
+    }
+
+    /// A record that changes nothing but the format. A tool has no sinks and cannot flush: outputs that may not be
+    /// acknowledged are carried along, so that the last record still holds all that is unflushed.
+    fn upgrade(&self, state: &mut State, e: usize, journal: usize) -> Option<At> {
+        let view = state.environments[e].views[journal].as_ref()?;
+        if view.format == 2 {
+            return Self::done(state, e);
+        }
+        let mut record = commit::draft(view, Kind::Data, self.stepping(view), 2);
+        if !view.is_flushed && !self.is(Mutant::UpgradeLeavesOutputs) {
+            record.outputs.clone_from(&view.outputs);
+        }
+        Some(self.plan(state, e, journal, record))
+    }
+
+    fn stepping(&self, view: &View) -> Stepping<'_> {
+        Stepping::begin(&self.config.events, view.cells, view.progress.clone(), self.config.mutant)
+    }
+
+    fn commit(&self, state: &mut State, e: usize, journal: usize, kind: Kind, stepping: Stepping<'_>) -> At {
+        let code = state.environments[e].code;
+        let Some(view) = &state.environments[e].views[journal] else { return At::Load };
+        let record = commit::draft(view, kind, stepping, code.writes(view.format, self.config.mutant));
+        self.plan(state, e, journal, record)
+    }
+
+    /// Which parts the record renews. One way: it is taken at once.
+    fn plan(&self, state: &mut State, e: usize, journal: usize, record: Record) -> At {
+        if self.is(Mutant::EmitBeforeCommit) {
+            for index in 0..record.outputs.len() {
+                self.arrive(state, journal, record.incarnation, record.number, index as u8);
+            }
+        }
+        let ways = self.ways(state, e, journal, &record);
+        match ways.as_slice() {
+            [names] => self.planned(state, e, journal, &record, names),
+            _ => At::Plan(record),
+        }
+    }
+
+    pub(super) fn ways(
+        &self,
+        state: &State,
+        e: usize,
+        journal: usize,
+        record: &Record,
+    ) -> Vec<Vec<crate::record::Name>> {
+        let Some(view) = &state.environments[e].views[journal] else { return Vec::new() };
+        renewal::ways(view, state.tables[journal].ring(), record.format, self.config.freedom, self.config.mutant)
+    }
+
+    pub(super) fn planned(
+        &self,
+        state: &mut State,
+        e: usize,
+        journal: usize,
+        record: &Record,
+        names: &[crate::record::Name],
+    ) -> At {
+        let mutant = self.config.mutant;
+        let Some(view) = &state.environments[e].views[journal] else { return At::Load };
+        let draft = commit::with_names(view, record, names, mutant);
+        if self.is(Mutant::CollectBeforeAck) {
+            let mut parts = view.parts.clone();
+            let replaced = crate::view::take_names(&mut parts, names);
+            replaced.into_iter().for_each(|id| state.tables[journal].delete_image(id));
+            return self.ready(draft);
+        }
+        if self.config.due_times && !self.is(Mutant::NoLowering) && self.due_after(view, record) < self.due_of(view) {
+            return At::LowerMark(draft);
+        }
+        self.ready(draft)
+    }
+
+    /// After the mark is lowered.
+    pub(super) fn lowered(&self, draft: Draft) -> At {
+        self.ready(draft)
+    }
+
+    pub(super) fn due_of(&self, view: &View) -> DueTime {
+        DueTime::of(step::earliest(&view.cells, &self.config.events))
+    }
+
+    pub(super) fn due_after(&self, view: &View, record: &Record) -> DueTime {
+        let mut cells = view.cells;
+        record.changes.iter().for_each(|change| step::apply(&mut cells, *change));
+        DueTime::of(step::earliest(&cells, &self.config.events))
+    }
+
+    pub(super) fn is(&self, mutant: Mutant) -> bool {
+        self.config.mutant == Some(mutant)
+    }
+
+    /// An item that the code does not read: the invocation fails, loudly. Nobody may be refused before an upgrade.
+    pub(super) fn refuse(&self, state: &mut State, e: usize) {
+        let is_upgraded = state.is_upgraded(self.config.budget);
+        if !is_upgraded || state.environments[e].code == Code::New {
+            state.breaks(Violation::Deploys);
+        }
+        state.environments[e].at = At::Return { is_success: false };
+    }
+}

@@ -1,0 +1,317 @@
+//! What is checked at every event, against what really happened.
+
+use super::World;
+use super::state::{Ghost, State};
+use crate::record::{DueTime, ImageId, Kind, Output, Progress, Record, Said};
+use crate::rules::format::Code;
+use crate::rules::load::{self, Unloaded};
+use crate::step::{self, Stepping};
+use crate::table::{Put, Table};
+use crate::view::{self, View};
+use crate::{Mutant, Violation};
+
+impl World {
+    /// Writes a record if its guard holds.
+    pub(super) fn put(&self, state: &mut State, journal: usize, record: Record) -> Put {
+        let replaced = self.replaced(&state.tables[journal], &record);
+        let before = state.tables[journal].record(record.number).map(|held| held.number);
+        if state.tables[journal].put(record.clone(), self.config.mutant) == Put::Conflict {
+            return Put::Conflict;
+        }
+        if before.is_some() {
+            state.breaks(Violation::I1);
+        }
+        state.tables[journal].garbage.extend(replaced);
+        state.tables[journal].garbage.sort_unstable();
+        self.record(state, journal, record);
+        self.check_readable(state, journal);
+        Put::Stored
+    }
+
+    /// The images that nothing names once this record stands.
+    fn replaced(&self, table: &Table, record: &Record) -> Vec<ImageId> {
+        if record.parts.is_empty() || record.number == 1 {
+            return Vec::new();
+        }
+        let before = load::load(table, Code::New, None);
+        before.map_or_else(|_| Vec::new(), |view| view::take_names(&mut view.parts.clone(), &record.parts))
+    }
+
+    /// Takes note of a record that now stands in the table.
+    fn record(&self, state: &mut State, journal: usize, record: Record) {
+        let is_operating = !self.is_source_on(state);
+        if (record.number == 1) != (record.kind == Kind::Init) {
+            state.breaks(Violation::I7);
+        }
+        if record.number == 1 {
+            // Each life is one of its own, and none begins beside another.
+            let life = 1 << record.incarnation;
+            let is_second = state.lives & life != 0;
+            state.lives |= life;
+            if !is_operating && (is_second || !state.ghosts[journal].history.is_empty()) {
+                state.breaks(Violation::I1);
+            }
+            if !is_operating {
+                self.begin_life(state, journal, record);
+            }
+            return;
+        }
+        let ghost = &state.ghosts[journal];
+        let follows =
+            ghost.incarnation() == Some(record.incarnation) && ghost.history.len() + 1 == usize::from(record.number);
+        if is_operating {
+            // A zombie may still write: the deletion goes on until nothing is found.
+            return;
+        }
+        if !follows {
+            return state.breaks(Violation::I1);
+        }
+        let (are_sent, is_sealed) =
+            (ghost.are_sent(record.number - 1), ghost.history.last().is_some_and(|last| last.kind == Kind::Seal));
+        let carries = state.ghosts[journal].history.last().is_some_and(|before| Ghost::carries(before, &record));
+        if !are_sent && !carries {
+            state.breaks(Violation::I3);
+        }
+        if is_sealed {
+            state.breaks(Violation::I6);
+        }
+        self.check_parts(state, journal, &record);
+        let leaves_records =
+            self.config.budget.give_ups == 0 && record.progress.position < self.config.shards[journal].last;
+        if leaves_records && record.kind == Kind::Seal {
+            // What is still to be delivered would have to follow it.
+            state.breaks(Violation::I6);
+        }
+        if leaves_records && record.kind == Kind::Tick {
+            // What waits in the stream becomes late.
+            state.breaks(Violation::Results);
+        }
+        state.ghosts[journal].append(record);
+        self.check_results(state, journal);
+        self.check_mark(state, journal);
+    }
+
+    fn begin_life(&self, state: &mut State, journal: usize, record: Record) {
+        let images = &state.tables[journal].images;
+        let view = load::assemble(std::slice::from_ref(&record), images, Code::New, Some(Mutant::MissingPartIsEmpty));
+        let origin = view.map_or([0; step::CELLS], |view| view.cells);
+        self.check_inheritance(state, journal, &record.progress, origin);
+        state.ghosts[journal] = Ghost { history: vec![record], origin, arrived: vec![0] };
+        self.check_mark(state, journal);
+    }
+
+    /// I6: record 1 is the cut or union of all parents at their Seals.
+    fn check_inheritance(&self, state: &mut State, journal: usize, progress: &Progress, origin: step::Cells) {
+        let shard = &self.config.shards[journal];
+        let mut expected = [0; step::CELLS];
+        let mut watermarks = Vec::new();
+        for parent in &shard.parents {
+            let ghost = &state.ghosts[*parent];
+            let Some(last) = ghost.history.last().filter(|last| last.kind == Kind::Seal) else {
+                return state.breaks(Violation::I6);
+            };
+            watermarks.push(last.progress.watermark);
+            let cells = ghost.cells(last.number);
+            for cell in (0..step::CELLS).filter(|cell| shard.owns(*cell as u8)) {
+                expected[cell] = if cells[cell] == 0 { expected[cell] } else { cells[cell] };
+            }
+        }
+        if origin != expected || progress.watermark != watermarks.into_iter().min().unwrap_or(0) {
+            state.breaks(Violation::I6);
+        }
+    }
+
+    /// I5, the part that concerns s.
+    fn check_parts(&self, state: &mut State, journal: usize, record: &Record) {
+        let ring = i16::from(state.tables[journal].ring());
+        let floor = i16::from(record.number) - ring;
+        if i16::from(record.oldest) <= floor || record.parts.iter().any(|name| name.as_of < record.oldest) {
+            state.breaks(Violation::I5);
+        }
+    }
+
+    /// I5: a load of what stands in the table is the history, as soon as a life has begun.
+    pub(super) fn check_readable(&self, state: &mut State, journal: usize) {
+        if !self.is_source_on(state) || state.ghosts[journal].history.is_empty() {
+            return;
+        }
+        let loaded = load::load(&state.tables[journal], Code::New, self.config.mutant);
+        let ghost = &state.ghosts[journal];
+        let number = ghost.history.len() as u8;
+        let ring = i16::from(state.tables[journal].ring());
+        let is_exact = |view: &View| {
+            view.number == number
+                && view.cells == ghost.cells(number)
+                && view.parts.iter().all(|part| i16::from(part.name.as_of) > i16::from(number) - ring)
+        };
+        if !loaded.is_ok_and(|view| is_exact(&view)) {
+            state.breaks(Violation::I5);
+        }
+        let old = load::load(&state.tables[journal], Code::Old, self.config.mutant);
+        let is_upgraded = state.is_upgraded(self.config.budget);
+        if self.config.environments.contains(&Code::Old) && old == Err(Unloaded::Unreadable) && !is_upgraded {
+            state.breaks(Violation::Deploys);
+        }
+    }
+
+    /// I2: a view of the present life is the exact prefix, names included.
+    pub(super) fn check_view(&self, state: &mut State, journal: usize, view: &View) {
+        let ghost = &state.ghosts[journal];
+        if ghost.incarnation() != Some(view.incarnation) || !self.is_source_on(state) {
+            return;
+        }
+        let record = ghost.history.get(usize::from(view.number) - 1);
+        let is_exact = record.is_some_and(|record| {
+            record.progress == view.progress && record.kind == view.kind && ghost.cells(view.number) == view.cells
+        });
+        let mut parts = Vec::new();
+        for record in ghost.history.iter().take(usize::from(view.number)) {
+            view::take_names(&mut parts, &record.parts);
+        }
+        let has_names = parts.iter().map(|part| part.name).eq(view.parts.iter().map(|part| part.name));
+        if !is_exact || !has_names {
+            state.breaks(Violation::I2);
+        }
+    }
+
+    /// I9: a mark of the present life tells what is sent, and never says later than true when something is due.
+    pub(super) fn check_mark(&self, state: &mut State, journal: usize) {
+        if !self.is_source_on(state) {
+            return;
+        }
+        let ghost = &state.ghosts[journal];
+        let Some(mark) = state.tables[journal].mark.filter(|mark| ghost.incarnation() == Some(mark.incarnation)) else {
+            return;
+        };
+        if !ghost.are_sent(mark.number) {
+            state.breaks(Violation::I9);
+        }
+        let ghost = &state.ghosts[journal];
+        let due = DueTime::of(step::earliest(&ghost.cells(ghost.history.len() as u8), &self.config.events));
+        if mark.due > due {
+            state.breaks(Violation::I9);
+        }
+    }
+
+    /// An output arrives downstream.
+    pub(super) fn arrive(&self, state: &mut State, journal: usize, incarnation: u8, number: u8, index: u8) {
+        let is_operating = !self.is_source_on(state);
+        let ghost = &mut state.ghosts[journal];
+        if ghost.incarnation() != Some(incarnation) || is_operating {
+            return;
+        }
+        let is_behind = ghost.are_sent(number - 1);
+        if is_behind && usize::from(number) <= ghost.history.len() {
+            ghost.note(number, index);
+        } else {
+            state.breaks(Violation::I4);
+        }
+        // A child's outputs for a cell stand behind all of its parents'.
+        let parents = &self.config.shards[journal].parents;
+        let are_sent = |parent: &usize| state.ghosts[*parent].are_sent(u8::MAX);
+        if !parents.iter().all(are_sent) {
+            state.breaks(Violation::I4);
+        }
+    }
+
+    /// The highest watermark that a cell was ever under before this journal began.
+    fn inherited_watermark(&self, state: &State, journal: usize, cell: u8) -> u8 {
+        let owners =
+            self.config.shards[journal].parents.iter().filter(|parent| self.config.shards[**parent].owns(cell));
+        let of = |parent: &usize| {
+            let last = state.ghosts[*parent].history.last().map_or(0, |last| last.progress.watermark);
+            last.max(self.inherited_watermark(state, *parent, cell))
+        };
+        owners.map(of).max().unwrap_or(0)
+    }
+
+    /// Results are a function of the records in order and the ticks between them: as if every step were one commit.
+    fn check_results(&self, state: &mut State, journal: usize) {
+        if self.config.operation.is_some() {
+            return;
+        }
+        let ghost = &state.ghosts[journal];
+        let Some(init) = ghost.history.first() else { return };
+        let mut stepping = Stepping::begin(&self.config.events, ghost.origin, init.progress.clone(), None);
+        stepping.progress.floors.clear();
+        // What was due in a parent has fired there, or fires before anything else.
+        while (0..step::CELLS as u8).any(|cell| self.fire_inherited(state, journal, cell, &mut stepping)) {}
+        let mut watermark = init.progress.watermark;
+        for record in &ghost.history[1..] {
+            for id in stepping.progress.position + 1..=record.progress.position {
+                if self.config.budget.give_ups > 0 && !mentions(record, id) {
+                    continue;
+                }
+                let event = self.config.events[usize::from(id - 1)];
+                let judge = self.inherited_watermark(state, journal, event.cell).max(stepping.progress.watermark);
+                stepping.progress.highest = stepping.progress.watermark;
+                stepping.take(id, judge > event.time);
+                while stepping.fire_next() {}
+            }
+            if record.kind == Kind::Tick {
+                stepping.progress.watermark = stepping.progress.watermark.max(record.progress.watermark);
+                while stepping.fire_next() {}
+            }
+            watermark = record.progress.watermark;
+        }
+        let made = self.made(ghost);
+        let cells = ghost.cells(ghost.history.len() as u8);
+        let is_firing = step::is_due(&cells, watermark, &self.config.events, None);
+        let is_same = if is_firing {
+            stepping.outputs.starts_with(&made)
+        } else {
+            stepping.outputs == made && stepping.cells == cells
+        };
+        if !is_same || watermark != stepping.progress.watermark {
+            state.breaks(Violation::Results);
+        }
+    }
+
+    /// All outputs in order, those that a record carries along once.
+    fn made(&self, ghost: &Ghost) -> Vec<Output> {
+        let is_new = |pair: &&[Record]| !Ghost::carries(&pair[0], &pair[1]);
+        ghost.history.windows(2).filter(is_new).flat_map(|pair| pair[1].outputs.iter().copied()).collect()
+    }
+
+    fn fire_inherited(&self, state: &State, journal: usize, cell: u8, stepping: &mut Stepping<'_>) -> bool {
+        let watermark = self.inherited_watermark(state, journal, cell);
+        let mut only = stepping.clone();
+        (0..step::CELLS).filter(|other| *other != usize::from(cell)).for_each(|other| only.cells[other] = 0);
+        if !only.fire_under(watermark) {
+            return false;
+        }
+        stepping.cells[usize::from(cell)] = only.cells[usize::from(cell)];
+        stepping.outputs = only.outputs;
+        true
+    }
+
+    /// I8: success means that every record of the batch is in, everything due is fired and all is flushed, as of the view
+    /// that the answer rests on. What a zombie commits behind it is flushed by whoever comes next.
+    pub(super) fn check_success(&self, state: &mut State, e: usize, journal: usize, last: u8) {
+        let ghost = &state.ghosts[journal];
+        let view = state.environments[e].views[journal].as_ref();
+        let number = view.filter(|view| ghost.incarnation() == Some(view.incarnation)).map_or(0, |view| view.number);
+        let is_true = ghost.history.get(usize::from(number).wrapping_sub(1)).is_some_and(|record| {
+            let watermark = record.progress.watermark;
+            let is_firing = step::is_due(&ghost.cells(number), watermark, &self.config.events, None);
+            record.progress.position >= last && (record.kind == Kind::Seal || !is_firing) && ghost.are_sent(number)
+        });
+        if !is_true {
+            state.breaks(Violation::I8);
+        }
+    }
+
+    /// A batch that is all in, behind a Seal, must not be refused: the event source would send it for ever.
+    pub(super) fn check_refusal(&self, state: &mut State, journal: usize, last: u8) {
+        let ghost = &state.ghosts[journal];
+        if ghost.history.last().is_some_and(|head| head.kind == Kind::Seal && head.progress.position >= last) {
+            state.breaks(Violation::Progress);
+        }
+    }
+}
+
+/// Whether a record took this event: what was given up before it was never taken.
+fn mentions(record: &Record, id: u8) -> bool {
+    record.changes.iter().any(|change| change.entry == id)
+        || record.outputs.iter().any(|output| output.said == Said::Late && output.id == id)
+}
