@@ -15,7 +15,7 @@ use tidemill_journal::{Deadline, Incarnation, Kind, MemoryStore, Output};
 use tidemill_tests::{Inbox, STREAM, Stream, of_batch};
 
 use crate::lambda::{Batch, journal_of};
-use crate::pipelines::pipeline;
+use crate::pipelines::{downstream, pipeline};
 use crate::plan::Plan;
 use crate::world::World;
 
@@ -36,6 +36,9 @@ pub(crate) async fn check(
     world: &World,
     skipped: &BTreeMap<String, Vec<(usize, usize)>>,
 ) -> Result<(), String> {
+    if !world.lock().ledger.is_keyed {
+        return check_relayed(plan, world, skipped);
+    }
     if let Some(missing) = world.lock().ledger.missing() {
         return Err(format!("I8: committed and never sent: {missing}"));
     }
@@ -43,6 +46,7 @@ pub(crate) async fn check(
     for info in world.stream.all() {
         let taken = inputs_of(plan, world, &info.shard);
         check_complete(world, &info.shard, &taken, skipped)?;
+        check_gaps(plan, world, &info.shard)?;
         let state = world.lock();
         made.extend(state.ledger.outputs_of(&journal_of(plan, &info.shard)).into_iter().cloned());
         inputs.push((info, taken));
@@ -57,7 +61,56 @@ pub(crate) async fn check(
     for (info, inputs) in inputs.iter().filter(|(info, _)| info.parents.is_empty()) {
         compare_with_driver(plan, info, inputs, &made)?;
     }
+    compare_downstream(world, &made)?;
     if plan.punctual { compare_with_one_shard(plan, &inputs, &made) } else { Ok(()) }
+}
+
+/// A pipeline behind this one, which drops repeats by itself, counts each result once.
+fn compare_downstream(world: &World, made: &Events) -> Result<(), String> {
+    count_downstream(world, data(made, "out", None).iter().map(Value::to_string).collect())
+}
+
+fn count_downstream(world: &World, mut sent: Vec<String>) -> Result<(), String> {
+    let mut driver = Driver::new(downstream());
+    let state = world.lock();
+    for output in state.ledger.downstream.iter().filter(|o| o.sink == "out" && !state.ledger.is_dropped(o)) {
+        driver.push_raw(&output.partition_key, &output.data);
+    }
+    drop(state);
+    driver.drain();
+    let mut received: Vec<String> = driver.results::<Vec<String>>().into_iter().flatten().collect();
+    received.sort();
+    sent.sort();
+    if received == sent {
+        return Ok(());
+    }
+    Err(format!("the pipeline behind counts {} results, and {} were sent", received.len(), sent.len()))
+}
+
+/// Of a pipeline without journal: each record's outputs have arrived, and a pipeline behind counts each once.
+fn check_relayed(plan: &Plan, world: &World, skipped: &BTreeMap<String, Vec<(usize, usize)>>) -> Result<(), String> {
+    let mut single = Driver::new(pipeline(plan.pipeline));
+    for info in world.stream.all() {
+        push(&mut single, &world.stream.batch(&info.shard, 0, usize::MAX));
+    }
+    let distinct: BTreeSet<Vec<u8>> =
+        world.lock().ledger.downstream.iter().filter(|o| o.sink == "quarantine").map(relayed).collect();
+    let (quarantined, expected) = (distinct.len(), single.quarantined().len());
+    if !skipped.is_empty() {
+        // Batches that were under way then may be in or not.
+        return if quarantined <= expected { Ok(()) } else { Err("more are in quarantine than there are".to_owned()) };
+    }
+    if quarantined != expected {
+        return Err(format!("{quarantined} records in quarantine and not {expected}"));
+    }
+    let results: Vec<Value> = single.results();
+    count_downstream(world, results.iter().map(Value::to_string).collect())
+}
+
+/// Source and id: the same of all copies of an output, whose floors may differ.
+fn relayed(output: &Output) -> Vec<u8> {
+    let event: Value = serde_json::from_slice(&output.data).expect("an event in JSON");
+    format!("{} {}", event["source"], event["id"]).into_bytes()
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
@@ -75,7 +128,7 @@ fn inputs_of(plan: &Plan, world: &World, shard: &str) -> Vec<Input> {
         let is_taken = |sequence: &SequenceNumber| {
             Some(sequence) > position.as_ref()
                 && Some(sequence) <= reached.as_ref()
-                && Some(sequence) >= commit.batch_first.as_ref()
+                && Some(sequence) >= commit.sender.batch_first.as_ref()
         };
         let taken: Batch = all.iter().filter(|(sequence, ..)| is_taken(sequence)).cloned().collect();
         match (inputs.last_mut(), record.kind, record.tick) {
@@ -108,6 +161,31 @@ fn check_complete(
             return Err(format!("record {sequence} of {shard} was never taken"));
         }
         world.count("records left out");
+    }
+    Ok(())
+}
+
+/// Where a commit leaves records out, it says so: unless the journal had none before, or its writer's look failed.
+fn check_gaps(plan: &Plan, world: &World, shard: &str) -> Result<(), String> {
+    let all = world.stream.batch(shard, 0, usize::MAX);
+    let state = world.lock();
+    let commits = state.ledger.journals.get(&journal_of(plan, shard)).map_or(&[][..], Vec::as_slice);
+    for [before, commit] in commits.array_windows() {
+        let Some(position) = &before.record.position else { continue };
+        let is_left_out = |sequence: &SequenceNumber| {
+            *sequence > position.sequence
+                && Some(sequence) < commit.sender.batch_first.as_ref()
+                && Some(sequence) < commit.record.position.as_ref().map(|reached| &reached.sequence)
+        };
+        let left_out = all.iter().filter(|(sequence, ..)| is_left_out(sequence)).count();
+        let number = commit.record.number;
+        match &commit.record.gap {
+            None if left_out > 0 && !commit.sender.is_blind => {
+                return Err(format!("{number} of {shard} leaves out {left_out} records behind {position} untold"));
+            }
+            Some(gap) if left_out == 0 => return Err(format!("{number} of {shard} tells of a gap behind {gap}")),
+            _ => {}
+        }
     }
     Ok(())
 }
@@ -185,7 +263,9 @@ fn compare(with: &str, made: &Events, expected: &Events) -> Result<(), String> {
         if let Some(at) = (0..made.len().max(expected.len())).find(|at| made.get(*at) != expected.get(*at)) {
             let show = |event: Option<&Value>| event.map_or_else(|| "nothing".to_owned(), Value::to_string);
             let (made, expected) = (show(made.get(at)), show(expected.get(at)));
-            return Err(format!("{with} differs at event {at} of {place:?}:\n  made     {made}\n  expected {expected}"));
+            return Err(format!(
+                "{with} differs at event {at} of {place:?}:\n  made     {made}\n  expected {expected}"
+            ));
         }
     }
     Ok(())

@@ -13,6 +13,7 @@ use tidemill_journal::{
     SlotItem, Store, StoreError,
 };
 
+use crate::ledger::Sender;
 use crate::mutant::Mutant;
 use crate::plan::Rates;
 use crate::world::{World, at_once};
@@ -45,12 +46,12 @@ pub(crate) struct Requests {
 struct Now {
     rng: Rng,
     rates: Rates,
-    batch_first: Option<SequenceNumber>,
+    sender: Sender,
 }
 
 /// A write, which may outlive its sender's patience.
 enum Write {
-    Slot(JournalId, u32, SlotItem, Guard, Option<SequenceNumber>),
+    Slot(JournalId, u32, SlotItem, Guard, Sender),
     Mark(JournalId, Mark),
     Attempt(JournalId, Attempt),
     Part(JournalId, PartId, Vec<Bytes>),
@@ -73,13 +74,14 @@ impl Write {
 
 impl Requests {
     pub(crate) fn new(world: &Arc<World>, environment: u64, old: bool) -> Self {
-        let now = Now { rng: Rng::with_seed(environment), rates: Rates::default(), batch_first: None };
+        let now = Now { rng: Rng::with_seed(environment), rates: Rates::default(), sender: Sender::default() };
         Self { world: Arc::clone(world), environment, old, now: Arc::new(Mutex::new(now)) }
     }
 
     /// The next invocation begins.
     pub(crate) fn begin(&self, seed: u64, rates: Rates, batch_first: Option<SequenceNumber>) {
-        *self.lock() = Now { rng: Rng::with_seed(seed), rates, batch_first };
+        let sender = Sender { batch_first, is_blind: false };
+        *self.lock() = Now { rng: Rng::with_seed(seed), rates, sender };
     }
 
     fn lock(&self) -> MutexGuard<'_, Now> {
@@ -217,7 +219,7 @@ impl Requests {
     fn carry_out(&self, write: &Write) -> Put {
         let (world, items) = (&self.world, &self.world.items);
         let done = match write {
-            Write::Slot(journal, slot, item, guard, first) => return self.put(journal, *slot, item, *guard, first),
+            Write::Slot(journal, slot, item, guard, sender) => return self.put(journal, *slot, item, *guard, sender),
             Write::Mark(journal, mark) => {
                 let ahead = u64::from(world.is(Mutant::MarkAhead));
                 let mark = Mark { number: mark.number + ahead, ..*mark };
@@ -238,14 +240,7 @@ impl Requests {
         done.map_or(Put::Conflict, |()| Put::Stored)
     }
 
-    fn put(
-        &self,
-        journal: &JournalId,
-        slot: u32,
-        item: &SlotItem,
-        guard: Guard,
-        first: &Option<SequenceNumber>,
-    ) -> Put {
+    fn put(&self, journal: &JournalId, slot: u32, item: &SlotItem, guard: Guard, sender: &Sender) -> Put {
         let world = &self.world;
         if world.is(Mutant::StaleReads) {
             let mut state = world.lock();
@@ -266,7 +261,7 @@ impl Requests {
         match put {
             Put::Stored => {
                 world.count("commits");
-                let checked = world.lock().ledger.store(&world.items, journal, item, first.clone());
+                let checked = world.lock().ledger.store(&world.items, journal, item, sender.clone());
                 world.check(checked);
             }
             Put::Conflict => world.count("conflicts"),
@@ -311,18 +306,16 @@ impl Store for Requests {
             record.format = Format::V1;
             item.body = record.encode().expect("it encodes");
         }
-        let first = self.lock().batch_first.clone();
-        self.write(Write::Slot(journal.clone(), slot, item, guard, first)).await
+        let sender = self.lock().sender.clone();
+        self.write(Write::Slot(journal.clone(), slot, item, guard, sender)).await
     }
 
     async fn read_mark(&self, journal: &JournalId) -> Result<Option<Mark>, StoreError> {
         let mark = self.read("read of a mark", |items| at_once(items.read_mark(journal))).await??;
-        if !self.world.is(Mutant::MarkOfAnother) {
+        if !self.world.is(Mutant::MarkOfAnotherLife) {
             return Ok(mark);
         }
-        let other = JournalId { shard: "shardId-000000000000".to_owned(), ..journal.clone() };
         let life = at_once(self.world.items.read_slot(journal, 1))?.map(|item| item.incarnation);
-        let mark = at_once(self.world.items.read_mark(&other))?;
         Ok(mark.zip(life).map(|(mark, incarnation)| Mark { incarnation, ..mark }))
     }
 
@@ -370,6 +363,7 @@ impl Source for Requests {
         position: Option<&SequenceNumber>,
     ) -> Result<Option<SequenceNumber>, String> {
         let asked = self.read("look at the shard", |_| ()).await;
+        self.lock().sender.is_blind |= asked.is_err();
         asked.map_err(|error| error.to_string())?;
         if self.world.is(Mutant::DrainedTooSoon) {
             return Ok(None);
@@ -379,7 +373,12 @@ impl Source for Requests {
 
     async fn shards(&self, _: &str) -> Result<Vec<ShardInfo>, String> {
         let asked = self.read("list of shards", |_| ()).await;
-        asked.map(|()| self.world.stream.all()).map_err(|error| error.to_string())
+        asked.map_err(|error| error.to_string())?;
+        let mut all = self.world.stream.all();
+        if self.world.is(Mutant::StaleListing) {
+            all.iter_mut().for_each(|info| info.is_closed = false);
+        }
+        Ok(all)
     }
 
     async fn shard(&self, _: &str, shard: &str) -> Result<Option<ShardInfo>, String> {

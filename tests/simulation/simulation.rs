@@ -7,7 +7,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use tidemill::Error;
 use tidemill_core::Position;
-use tidemill_journal::{Deadline, Error as Journal, StoreError, upgrade};
+use tidemill_journal::{Deadline, Error as Journal, Store as _, StoreError, upgrade};
 use tidemill_tests::Flight;
 use tokio::time::sleep;
 
@@ -16,9 +16,10 @@ use crate::lambda::{Answer, Answered, Environment, Invocation, Job, TIMEOUT, jou
 use crate::mapping::Mapping;
 use crate::mutant::Mutant;
 use crate::oracle;
+use crate::pipelines::pipeline;
 use crate::plan::{Begin, Event, Flaw, Plan, Rates, Sent, What};
 use crate::requests::Requests;
-use crate::world::World;
+use crate::world::{World, at_once};
 
 /// How many environments there are at most that wait for work.
 const IDLE: usize = 3;
@@ -65,6 +66,7 @@ struct Simulation<'p> {
 impl<'p> Simulation<'p> {
     fn new(plan: &'p Plan, mutant: Option<Mutant>) -> Self {
         let world = World::new(mutant);
+        world.lock().ledger.is_keyed = pipeline(plan.pipeline).is_keyed();
         for shard in 1..plan.shards {
             world.stream.split(shard);
         }
@@ -118,6 +120,7 @@ impl<'p> Simulation<'p> {
             }
             What::Retire(_) => {}
             What::Remake(begin) => self.remake(*begin),
+            What::Drop => self.drop_journals().await,
             What::Jump(millis) => {
                 world.jump(*millis);
                 world.count("clock jumps");
@@ -154,12 +157,10 @@ impl<'p> Simulation<'p> {
     fn again(&mut self, shard: usize, from: usize, most: usize, seed: u64, rates: Rates) {
         let all = self.world.stream.all();
         let shard = &all[shard % all.len()].shard;
-        let through = self.mapping.through(shard);
-        if through == 0 {
+        let mut batch = self.mapping.delivered(&self.world.stream, shard, from, most);
+        if batch.is_empty() {
             return;
         }
-        let from = from % through;
-        let mut batch = self.world.stream.batch(shard, from, most.min(through - from));
         if self.world.is(Mutant::Renumbered) {
             for (sequence, ..) in &mut batch {
                 *sequence = tidemill_core::SequenceNumber::parse(&format!("1{sequence:0>9}")).expect("a number");
@@ -297,6 +298,7 @@ impl<'p> Simulation<'p> {
                 self.world.count("mappings made anew at LATEST");
                 // With a new function: one that goes on warm has no reason to look for what was left out.
                 self.idle.clear();
+                self.running.iter_mut().for_each(|invocation| invocation.is_zombie = true);
                 let latest = Mapping::at_latest(&self.world.stream);
                 for info in self.world.stream.all() {
                     let (from, to) = (self.mapping.through(&info.shard), latest.through(&info.shard));
@@ -307,6 +309,30 @@ impl<'p> Simulation<'p> {
                 self.mapping = latest;
             }
         }
+    }
+
+    /// As the manual has it: the mapping goes, nothing runs any more, the journals go (their marks stay), and then it is
+    /// made anew. Environments stay warm.
+    async fn drop_journals(&mut self) {
+        self.world.tell("the mapping is deleted");
+        for _ in 0..10 {
+            sleep(Duration::from_secs(60)).await;
+            self.settle().await;
+        }
+        std::mem::take(&mut self.running).iter().for_each(Invocation::kill);
+        self.world.tell("the journals are dropped, and the mapping is made anew");
+        self.world.count("journals dropped");
+        let items = &self.world.items;
+        let journals: Vec<_> = self.world.lock().ledger.journals.keys().cloned().collect();
+        let mark = |journal| at_once(items.read_mark(journal)).ok().flatten();
+        let marks: Vec<_> = journals.iter().map(mark).collect();
+        items.clear();
+        for (journal, mark) in journals.iter().zip(marks) {
+            let kept = mark.map_or(Ok(()), |mark| at_once(items.write_mark(journal, &mark)));
+            self.world.check(kept.map_err(|error| error.to_string()));
+        }
+        self.world.lock().ledger.drop_all();
+        self.mapping = Mapping::default();
     }
 
     async fn upgrade(&mut self, choice: usize, seed: u64, rates: Rates) {
@@ -381,7 +407,7 @@ fn is_expected(answer: &Answer, is_old: bool) -> Result<(), String> {
     match answer {
         Err(Error::Journal(Journal::Store(StoreError::Foreign { .. }))) if is_old => Ok(()),
         Err(Error::Journal(Journal::Store(StoreError::Unavailable { .. }) | Journal::Sink { .. })) => Ok(()),
-        Err(Error::Source { .. } | Error::Runtime(_)) | Ok(_) => Ok(()),
+        Err(Error::Source { .. } | Error::Runtime(_) | Error::Sink(_)) | Ok(_) => Ok(()),
         Err(error) => Err(format!("refused: {error}")),
     }
 }
