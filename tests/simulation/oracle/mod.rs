@@ -4,28 +4,24 @@
 //! very same events, in order. For a shard without parents so must the driver of unit tests. And where no record can be
 //! late, one driver over all records, as if there were one shard and no tick, must come to the same results.
 
+mod downstream;
+mod inputs;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use tidemill::EventTime;
 use tidemill::handler::{Handler, Limits, ShardInfo, Source, Work};
 use tidemill::testing::Driver;
-use tidemill_core::{Record, SequenceNumber, Watermark};
-use tidemill_journal::{Deadline, Incarnation, Kind, MemoryStore, Output};
+use tidemill_core::{Record, SequenceNumber};
+use tidemill_journal::{Deadline, Incarnation, MemoryStore, Output};
 use tidemill_tests::{Inbox, STREAM, Stream, of_batch};
 
 use crate::lambda::{Batch, journal_of};
-use crate::pipelines::{downstream, pipeline};
+use crate::pipelines::pipeline;
 use crate::plan::Plan;
 use crate::world::World;
-
-/// What moved a journal on.
-enum Input {
-    Records(Batch),
-    /// Its time, and the watermark that it came to.
-    Tick(EventTime, Watermark),
-    End,
-}
+use downstream::{check_relayed, compare_downstream};
+use inputs::{Input, check_complete, check_gaps, inputs_of, records};
 
 /// By sink and source.
 type Events = BTreeMap<(String, String), Vec<Value>>;
@@ -65,136 +61,8 @@ pub(crate) async fn check(
     if plan.punctual { compare_with_one_shard(plan, &inputs, &made) } else { Ok(()) }
 }
 
-/// A pipeline behind this one, which drops repeats by itself, counts each result once.
-fn compare_downstream(world: &World, made: &Events) -> Result<(), String> {
-    count_downstream(world, data(made, "out", None).iter().map(Value::to_string).collect())
-}
-
-fn count_downstream(world: &World, mut sent: Vec<String>) -> Result<(), String> {
-    let mut driver = Driver::new(downstream());
-    let state = world.lock();
-    for output in state.ledger.downstream.iter().filter(|o| o.sink == "out" && !state.ledger.is_dropped(o)) {
-        driver.push_raw(&output.partition_key, &output.data);
-    }
-    drop(state);
-    driver.drain();
-    let mut received: Vec<String> = driver.results::<Vec<String>>().into_iter().flatten().collect();
-    received.sort();
-    sent.sort();
-    if received == sent {
-        return Ok(());
-    }
-    Err(format!("the pipeline behind counts {} results, and {} were sent", received.len(), sent.len()))
-}
-
-/// Of a pipeline without journal: each record's outputs have arrived, and a pipeline behind counts each once.
-fn check_relayed(plan: &Plan, world: &World, skipped: &BTreeMap<String, Vec<(usize, usize)>>) -> Result<(), String> {
-    let mut single = Driver::new(pipeline(plan.pipeline));
-    for info in world.stream.all() {
-        push(&mut single, &world.stream.batch(&info.shard, 0, usize::MAX));
-    }
-    let distinct: BTreeSet<Vec<u8>> =
-        world.lock().ledger.downstream.iter().filter(|o| o.sink == "quarantine").map(relayed).collect();
-    let (quarantined, expected) = (distinct.len(), single.quarantined().len());
-    if !skipped.is_empty() {
-        // Batches that were under way then may be in or not.
-        return if quarantined <= expected { Ok(()) } else { Err("more are in quarantine than there are".to_owned()) };
-    }
-    if quarantined != expected {
-        return Err(format!("{quarantined} records in quarantine and not {expected}"));
-    }
-    let results: Vec<Value> = single.results();
-    count_downstream(world, results.iter().map(Value::to_string).collect())
-}
-
-/// Source and id: the same of all copies of an output, whose floors may differ.
-fn relayed(output: &Output) -> Vec<u8> {
-    let event: Value = serde_json::from_slice(&output.data).expect("an event in JSON");
-    format!("{} {}", event["source"], event["id"]).into_bytes()
-}
-
 fn contains(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len()).any(|window| window == part)
-}
-
-/// Records and ticks as the journal took them.
-fn inputs_of(plan: &Plan, world: &World, shard: &str) -> Vec<Input> {
-    let all = world.stream.batch(shard, 0, usize::MAX);
-    let (mut inputs, mut position) = (Vec::new(), None);
-    let state = world.lock();
-    for commit in state.ledger.journals.get(&journal_of(plan, shard)).into_iter().flatten() {
-        let record = &commit.record;
-        let reached = record.position.as_ref().map(|position| position.sequence.clone());
-        let is_taken = |sequence: &SequenceNumber| {
-            Some(sequence) > position.as_ref()
-                && Some(sequence) <= reached.as_ref()
-                && Some(sequence) >= commit.sender.batch_first.as_ref()
-        };
-        let taken: Batch = all.iter().filter(|(sequence, ..)| is_taken(sequence)).cloned().collect();
-        match (inputs.last_mut(), record.kind, record.tick) {
-            (_, Kind::Tick, Some(now)) => inputs.push(Input::Tick(now, record.progress.watermark)),
-            (Some(Input::End), Kind::Drain, _) => {}
-            (_, Kind::Drain, _) => inputs.push(Input::End),
-            (_, _, _) if taken.is_empty() => {}
-            (Some(Input::Records(before)), ..) => before.extend(taken),
-            _ => inputs.push(Input::Records(taken)),
-        }
-        position = reached;
-    }
-    inputs
-}
-
-/// Every record is taken, or was left out by a mapping made anew.
-fn check_complete(
-    world: &World,
-    shard: &str,
-    inputs: &[Input],
-    skipped: &BTreeMap<String, Vec<(usize, usize)>>,
-) -> Result<(), String> {
-    let mut taken = inputs.iter().filter_map(records).flatten().map(|(sequence, ..)| sequence).peekable();
-    for (number, (sequence, ..)) in world.stream.batch(shard, 0, usize::MAX).iter().enumerate() {
-        if taken.next_if_eq(&sequence).is_some() {
-            continue;
-        }
-        let is_skipped = skipped.get(shard).into_iter().flatten().any(|(from, to)| (*from..*to).contains(&number));
-        if !is_skipped {
-            return Err(format!("record {sequence} of {shard} was never taken"));
-        }
-        world.count("records left out");
-    }
-    Ok(())
-}
-
-/// Where a commit leaves records out, it says so: unless the journal had none before, or its writer's look failed.
-fn check_gaps(plan: &Plan, world: &World, shard: &str) -> Result<(), String> {
-    let all = world.stream.batch(shard, 0, usize::MAX);
-    let state = world.lock();
-    let commits = state.ledger.journals.get(&journal_of(plan, shard)).map_or(&[][..], Vec::as_slice);
-    for [before, commit] in commits.array_windows() {
-        let Some(position) = &before.record.position else { continue };
-        let is_left_out = |sequence: &SequenceNumber| {
-            *sequence > position.sequence
-                && Some(sequence) < commit.sender.batch_first.as_ref()
-                && Some(sequence) < commit.record.position.as_ref().map(|reached| &reached.sequence)
-        };
-        let left_out = all.iter().filter(|(sequence, ..)| is_left_out(sequence)).count();
-        let number = commit.record.number;
-        match &commit.record.gap {
-            None if left_out > 0 && !commit.sender.is_blind => {
-                return Err(format!("{number} of {shard} leaves out {left_out} records behind {position} untold"));
-            }
-            Some(gap) if left_out == 0 => return Err(format!("{number} of {shard} tells of a gap behind {gap}")),
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-const fn records(input: &Input) -> Option<&Batch> {
-    match input {
-        Input::Records(batch) => Some(batch),
-        Input::Tick(..) | Input::End => None,
-    }
 }
 
 /// What an undisturbed handler makes of the inputs.
