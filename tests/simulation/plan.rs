@@ -175,7 +175,7 @@ fn event(rng: &mut Rng, punctual: bool, latest: bool) -> Event {
         14..18 => What::Tick { repeat: rng.u8(0..3) == 0 },
         18..20 => What::Retire(rng.usize(..)),
         20 if latest => What::Remake(Begin::Latest),
-        20 if rng.u8(0..4) == 0 => What::Drop,
+        20 if rng.bool() => What::Drop,
         20 if rng.bool() => What::Remake(Begin::TrimHorizon),
         21 => What::Jump(if punctual || rng.bool() { rng.i64(0..400_000) } else { -rng.i64(0..200_000) }),
         22 => What::Upgrade(rng.usize(..)),

@@ -179,11 +179,11 @@ impl<'p> Simulation<'p> {
     }
 
     fn environment(&mut self, seed: u64) -> Environment {
-        if !self.idle.is_empty() && seed % 4 != 0 {
+        if !self.idle.is_empty() && !seed.is_multiple_of(4) {
             return self.idle.remove(usize::try_from(seed / 4).unwrap_or(0) % self.idle.len());
         }
         self.environments += 1;
-        let old = self.plan.two_versions && seed / 8 % 2 == 0 && !self.world.lock().is_calm;
+        let old = self.plan.two_versions && (seed / 8).is_multiple_of(2) && !self.world.lock().is_calm;
         self.world.count(if old { "environments of old code" } else { "environments" });
         Environment::new(&self.world, self.plan, self.environments, old)
     }
