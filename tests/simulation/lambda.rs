@@ -1,10 +1,11 @@
 //! Environments that run the function, and invocations of them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use fastrand::Rng;
-use tidemill::handler::{Done, Handler, Limits, Ticked, Work};
+use tidemill::handler::{Done, Handler, Limits, RelayHandler, Ticked, Work};
 use tidemill::{Error, EventTime};
 use tidemill_core::{Caps, Record, SequenceNumber};
 use tidemill_journal::{Deadline, Incarnation, JournalId, Ring};
@@ -27,7 +28,12 @@ pub(crate) type Batch = Vec<(SequenceNumber, EventTime, Flight)>;
 /// One environment: a process with what it keeps in memory.
 pub(crate) struct Environment {
     pub(crate) requests: Requests,
-    handler: Handler<Requests, Requests, Requests>,
+    worker: Worker,
+}
+
+enum Worker {
+    Keyed(Box<Handler<Requests, Requests, Requests>>),
+    Relay(Box<RelayHandler<Requests>>),
 }
 
 /// What is asked of the function.
@@ -60,19 +66,33 @@ impl Environment {
         let requests = Requests::new(world, number, old);
         let caps = Caps { outputs: plan.outputs, ..Caps::default() };
         let limits = Limits { ring: Ring::of(plan.ring).expect("a ring"), caps, ..Limits::default() };
-        let draw = Box::new(move || Incarnation(number));
-        let handler = Handler::new(pipeline(plan.pipeline), requests.clone(), requests.clone(), limits, draw);
-        Self { handler: handler.watching(requests.clone()), requests }
+        let drawn = AtomicU64::new(number << 16);
+        let draw = Box::new(move || Incarnation(drawn.fetch_add(1, Ordering::Relaxed)));
+        let (pipeline, asks) = (pipeline(plan.pipeline), || requests.clone());
+        let worker = match pipeline.is_keyed() {
+            true => Worker::Keyed(Box::new(Handler::new(pipeline, asks(), asks(), limits, draw).watching(asks()))),
+            false => Worker::Relay(Box::new(RelayHandler::new(pipeline, asks()))),
+        };
+        Self { worker, requests }
     }
 
     async fn work(&mut self, job: &Job, deadline: Deadline) -> Answer {
-        match job {
-            Job::Batch { shard, batch } => {
+        match (&mut self.worker, job) {
+            (Worker::Keyed(handler), Job::Batch { shard, batch }) => {
                 let records: Vec<Record<'_>> = of_batch(shard, batch);
-                self.handler.handle(STREAM, shard, Work::Records(&records), deadline).await.map(Answered::Done)
+                handler.handle(STREAM, shard, Work::Records(&records), deadline).await.map(Answered::Done)
             }
-            Job::Tick(now) => self.handler.tick(STREAM, *now, deadline).await.map(Answered::Ticked),
-            Job::Drain(shard) => self.handler.handle(STREAM, shard, Work::Drain, deadline).await.map(Answered::Done),
+            (Worker::Keyed(handler), Job::Tick(now)) => {
+                handler.tick(STREAM, *now, deadline).await.map(Answered::Ticked)
+            }
+            (Worker::Keyed(handler), Job::Drain(shard)) => {
+                handler.handle(STREAM, shard, Work::Drain, deadline).await.map(Answered::Done)
+            }
+            (Worker::Relay(handler), Job::Batch { shard, batch }) => {
+                handler.handle(STREAM, shard, &of_batch(shard, batch), deadline).await.map(Answered::Done)
+            }
+            // Nothing is open that time or the end would close.
+            (Worker::Relay(_), Job::Tick(_) | Job::Drain(_)) => Ok(Answered::Done(Done::default())),
         }
     }
 }
@@ -82,7 +102,7 @@ impl Invocation {
     pub(crate) fn begin(mut environment: Environment, number: u64, job: Job, seed: u64, rates: Rates) -> Self {
         let rng = &mut Rng::with_seed(seed);
         let began = Instant::now();
-        let dies = (rng.u32(0..1_000) < rates.crash).then(|| began + Duration::from_millis(rng.u64(0..150)));
+        let dies = (rng.u32(0..1_000) < rates.crash).then(|| began + Duration::from_millis(rng.u64(0..100)));
         let first = match &job {
             Job::Batch { batch, .. } => batch.first().map(|(sequence, ..)| sequence.clone()),
             Job::Tick(_) | Job::Drain(_) => None,

@@ -11,19 +11,33 @@ use crate::world::at_once;
 /// One record as it was stored.
 pub(crate) struct Commit {
     pub(crate) record: Record,
-    /// The first record of the batch that its writer had: none before was taken by it.
+    pub(crate) sender: Sender,
+}
+
+/// Whose a commit is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sender {
+    /// The first record of the batch that the writer had: none before was taken by it.
     pub(crate) batch_first: Option<SequenceNumber>,
+    /// A look at the source failed in the invocation: a gap may go untold.
+    pub(crate) is_blind: bool,
 }
 
 /// All records that were ever stored, and all outputs that ever arrived.
 #[derive(Default)]
 pub(crate) struct Ledger {
+    /// The pipeline has journals: all outputs are of commits.
+    pub(crate) is_keyed: bool,
     pub(crate) journals: BTreeMap<JournalId, Vec<Commit>>,
     /// The commit that an output is of.
     outputs: BTreeMap<Bytes, (JournalId, u64)>,
     arrived: BTreeSet<Bytes>,
     /// How many commits of each journal have all their outputs downstream.
     through: BTreeMap<JournalId, usize>,
+    /// Outputs of journals that were dropped.
+    dropped: BTreeSet<Bytes>,
+    /// All that stands downstream, in order.
+    pub(crate) downstream: Vec<Output>,
 }
 
 impl Ledger {
@@ -33,7 +47,7 @@ impl Ledger {
         items: &MemoryStore,
         journal: &JournalId,
         item: &SlotItem,
-        batch_first: Option<SequenceNumber>,
+        sender: Sender,
     ) -> Result<(), String> {
         let mut record = Record::decode(&item.body)?;
         record.changes = Vec::new();
@@ -45,15 +59,31 @@ impl Ledger {
             self.outputs.entry(output.data.clone()).or_insert_with(|| (journal.clone(), record.number));
         }
         i5_is_loadable(items, journal, &record)?;
-        self.journals.entry(journal.clone()).or_default().push(Commit { record, batch_first });
+        self.journals.entry(journal.clone()).or_default().push(Commit { record, sender });
         Ok(())
     }
 
     /// An output stands downstream.
     pub(crate) fn arrive(&mut self, output: &Output) -> Result<(), String> {
+        self.downstream.push(output.clone());
+        if self.dropped.contains(&output.data) || !self.is_keyed {
+            return Ok(());
+        }
         self.i4_behind_all_before(output)?;
         self.arrived.insert(output.data.clone());
         Ok(())
+    }
+
+    /// An operator drops all journals.
+    pub(crate) fn drop_all(&mut self) {
+        self.dropped.extend(std::mem::take(&mut self.outputs).into_keys());
+        self.journals.clear();
+        self.through.clear();
+    }
+
+    /// Whether an output is of a journal that was dropped.
+    pub(crate) fn is_dropped(&self, output: &Output) -> bool {
+        self.dropped.contains(&output.data)
     }
 
     /// The flush mark is written.
@@ -132,6 +162,9 @@ impl Ledger {
     /// I8: success implies that every record of the batch is in, and what came of it is downstream. (That everything due
     /// is fired shows at the end.)
     pub(crate) fn i8_success_means_done(&mut self, journal: &JournalId, last: &Position) -> Result<(), String> {
+        if !self.is_keyed {
+            return Ok(());
+        }
         let commits = self.journals.get(journal).map_or(&[][..], Vec::as_slice);
         let Some(at) = commits.iter().position(|commit| commit.record.position.as_ref() >= Some(last)) else {
             return Err(format!("I8: {journal}: success, but {last} is not in"));

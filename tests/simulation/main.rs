@@ -18,6 +18,8 @@ mod simulation;
 mod world;
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use mutant::Mutant;
@@ -52,22 +54,47 @@ fn every_seed_comes_to_the_same_results() {
         assert!(broken.is_none(), "{}", story(seed, None));
         return;
     }
-    let (began, wanted) = (Instant::now(), variable("SEEDS"));
-    let mut counts: BTreeMap<&'static str, u64> = BTreeMap::new();
-    let mut seed = 0;
-    while wanted.map_or(began.elapsed() < ORDINARY, |wanted| seed < wanted) {
-        let report = run(&Plan::of(seed), None);
-        assert!(report.broken.is_none(), "{}", story(seed, None));
-        for (what, times) in report.counts {
-            *counts.entry(what).or_default() += times;
-        }
-        seed += 1;
-    }
-    let pace = f64::from(u32::try_from(seed).unwrap_or(u32::MAX)) / began.elapsed().as_secs_f64();
-    println!("{seed} seeds, {pace:.0} a second");
+    let began = Instant::now();
+    let Tally { seeds, counts, broken } = run_many(variable("SEEDS"), began + ORDINARY);
+    let pace = f64::from(u32::try_from(seeds).unwrap_or(u32::MAX)) / began.elapsed().as_secs_f64();
+    println!("{seeds} seeds, {pace:.0} a second");
     for (what, times) in counts {
         println!("{times:>9} {what}");
     }
+    assert!(broken.is_none(), "{}", story(broken.unwrap_or_default(), None));
+}
+
+/// What came of many runs.
+#[derive(Default)]
+struct Tally {
+    seeds: u64,
+    counts: BTreeMap<&'static str, u64>,
+    /// The lowest seed that fails, of those that were run.
+    broken: Option<u64>,
+}
+
+/// Runs seeds from 0 on, until one fails, there are so many or time is up; each in one thread, on all cores.
+fn run_many(wanted: Option<u64>, until: Instant) -> Tally {
+    let (next, tally) = (AtomicU64::new(0), Mutex::new(Tally::default()));
+    let work = || loop {
+        let seed = next.fetch_add(1, Ordering::Relaxed);
+        let goes_on = wanted.map_or_else(|| Instant::now() < until, |wanted| seed < wanted);
+        if !goes_on || tally.lock().expect("no panic").broken.is_some() {
+            return;
+        }
+        let report = run(&Plan::of(seed), None);
+        let mut tally = tally.lock().expect("no panic");
+        tally.seeds += 1;
+        for (what, times) in report.counts {
+            *tally.counts.entry(what).or_default() += times;
+        }
+        if report.broken.is_some() {
+            tally.broken = Some(tally.broken.map_or(seed, |lowest| lowest.min(seed)));
+        }
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| (0..cores).for_each(|_| drop(scope.spawn(work))));
+    tally.into_inner().expect("no panic")
 }
 
 #[test]

@@ -9,6 +9,8 @@ use crate::lambda::Batch;
 /// Where the mapping stands in a shard.
 #[derive(Clone, Debug, Default)]
 struct Place {
+    /// How many records it never looked at.
+    skipped: usize,
     /// How many records are through.
     through: usize,
     /// The invocation that has its batch.
@@ -28,7 +30,7 @@ impl Mapping {
     pub(crate) fn at_latest(stream: &Stream) -> Self {
         let place = |shard: String| {
             let (through, _) = stream.length(&shard);
-            (shard, Place { through, ..Place::default() })
+            (shard, Place { skipped: through, through, ..Place::default() })
         };
         Self { places: stream.all().into_iter().map(|info| place(info.shard)).collect() }
     }
@@ -51,6 +53,14 @@ impl Mapping {
     /// How many records of a shard are through.
     pub(crate) fn through(&self, shard: &str) -> usize {
         self.places.get(shard).map_or(0, |place| place.through)
+    }
+
+    /// Some records of a shard that it delivered before.
+    pub(crate) fn delivered(&self, stream: &Stream, shard: &str, from: usize, most: usize) -> Batch {
+        let place = self.places.get(shard).cloned().unwrap_or_default();
+        let all = place.through - place.skipped;
+        let from = from % all.max(1);
+        stream.batch(shard, place.skipped + from, most.min(all - from))
     }
 
     /// The next batch of a shard, if it has records waiting, for this invocation.

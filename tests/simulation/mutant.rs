@@ -13,14 +13,16 @@ pub(crate) enum Mutant {
     LostPutAsStored,
     /// The flush mark says one commit more than was flushed.
     MarkAhead,
-    /// The flush mark that is read is another journal's, as if no incarnation told them apart.
-    MarkOfAnother,
+    /// A flush mark of a journal that was dropped counts for the one that is begun in its place.
+    MarkOfAnotherLife,
     /// An image is acknowledged and not there.
     LostPart,
     /// Reads are of some commits ago.
     StaleReads,
     /// The source calls a shard that has records waiting drained.
     DrainedTooSoon,
+    /// The source lists shards that were split or merged as open.
+    StaleListing,
     /// The time of a tick is an hour ahead.
     ShiftedTick,
     /// Records that come again have other numbers.
@@ -30,16 +32,17 @@ pub(crate) enum Mutant {
 }
 
 impl Mutant {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::EarlyAcknowledgement,
         Self::UnconditionalPut,
         Self::ConflictAsStored,
         Self::LostPutAsStored,
         Self::MarkAhead,
-        Self::MarkOfAnother,
+        Self::MarkOfAnotherLife,
         Self::LostPart,
         Self::StaleReads,
         Self::DrainedTooSoon,
+        Self::StaleListing,
         Self::ShiftedTick,
         Self::Renumbered,
         Self::ChildrenFirst,

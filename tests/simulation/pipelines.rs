@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use tidemill::{Json, Kinesis, OutOfOrder, Pipeline, Session, Sliding, Tumbling};
+use serde_json::Value;
+use tidemill::{EventTime, Json, Kinesis, OutOfOrder, Pipeline, Session, Sliding, Tumbling, Upstream};
 
 #[derive(serde::Deserialize)]
 struct Flown {
@@ -16,14 +17,28 @@ fn out_of_order() -> OutOfOrder {
     OutOfOrder::at_most(Duration::from_mins(5)).idle_after(Duration::from_mins(2))
 }
 
+/// How many pipelines there are.
+pub(crate) const PIPELINES: usize = 4;
+
 /// The pipeline of this number.
 pub(crate) fn pipeline(number: usize) -> Pipeline {
-    let built = match number % 3 {
+    let built = match number {
         0 => sessions(),
         1 => sliding(),
-        _ => tumbling(),
+        2 => tumbling(),
+        _ => routed(),
     };
     built.expect("sound")
+}
+
+/// Without key, so without journal.
+fn routed() -> Result<Pipeline, tidemill::PipelineError> {
+    Pipeline::named("routed")
+        .source(Json::<Flown>::new())
+        .map(|flight| (flight.origin, flight.delay_min))
+        .partitioned_by(|(origin, _)| origin.clone())
+        .to(Kinesis::stream("out"))
+        .build()
 }
 
 fn sessions() -> Result<Pipeline, tidemill::PipelineError> {
@@ -70,4 +85,18 @@ fn tumbling() -> Result<Pipeline, tidemill::PipelineError> {
         })
         .to(Kinesis::stream("out"))
         .build()
+}
+
+/// A pipeline behind any of them: what it takes, by key, as text.
+pub(crate) fn downstream() -> Pipeline {
+    Pipeline::named("downstream")
+        .source(Upstream::of(Json::<Value>::new()))
+        .event_time(|_| EventTime::from_millis(0), OutOfOrder::at_most(Duration::from_mins(1)))
+        .key_by(|result| result[0].as_str().unwrap_or_default().to_owned())
+        .window(Tumbling::every(Duration::from_hours(1)))
+        .aggregate(|over| over.collect(|result| result.to_string()))
+        .emit(|_, all| all)
+        .to(Kinesis::stream("further"))
+        .build()
+        .expect("sound")
 }

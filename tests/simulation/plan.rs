@@ -3,6 +3,8 @@
 
 use fastrand::Rng;
 
+use crate::pipelines::PIPELINES;
+
 /// How often a request goes wrong, in a thousand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rates {
@@ -27,13 +29,13 @@ impl Rates {
         let severity = rng.u32(0..4);
         let mut rate = |most: u32| if rng.bool() { rng.u32(0..=most * severity) } else { 0 };
         Self {
-            lost: rate(10),
-            answer_lost: rate(10),
-            late: rate(10),
-            throttled: rate(10),
-            frozen: rate(4),
-            partial: rate(60),
-            crash: rate(60),
+            lost: rate(25),
+            answer_lost: rate(25),
+            late: rate(25),
+            throttled: rate(15),
+            frozen: rate(8),
+            partial: rate(80),
+            crash: rate(100),
         }
     }
 
@@ -107,6 +109,8 @@ pub(crate) enum What {
     Remake(Begin),
     /// The clock that stamps arrivals and ticks jumps, milliseconds.
     Jump(i64),
+    /// An operator drops all journals and makes the mapping anew.
+    Drop,
     /// An operator upgrades a journal's format.
     Upgrade(usize),
 }
@@ -146,7 +150,7 @@ impl Plan {
         let latest = rng.u8(0..8) == 0;
         let events = (0..rng.usize(30..120)).map(|_| event(rng, punctual, latest)).collect();
         Self {
-            pipeline: rng.usize(0..3),
+            pipeline: rng.usize(0..PIPELINES),
             shards: rng.usize(1..4),
             ring: rng.u32(3..9),
             outputs: rng.usize(1..6),
@@ -171,10 +175,11 @@ fn event(rng: &mut Rng, punctual: bool, latest: bool) -> Event {
         14..18 => What::Tick { repeat: rng.u8(0..3) == 0 },
         18..20 => What::Retire(rng.usize(..)),
         20 if latest => What::Remake(Begin::Latest),
+        20 if rng.bool() => What::Drop,
         20 if rng.bool() => What::Remake(Begin::TrimHorizon),
         21 => What::Jump(if punctual || rng.bool() { rng.i64(0..400_000) } else { -rng.i64(0..200_000) }),
         22 => What::Upgrade(rng.usize(..)),
-        23..25 => What::Again { shard: rng.usize(..), from: rng.usize(..), most: rng.usize(1..12) },
+        23..27 => What::Again { shard: rng.usize(..), from: rng.usize(..), most: rng.usize(1..12) },
         _ => What::Poll { shard: rng.usize(..), most: rng.usize(1..12) },
     };
     Event { after, seed: rng.u64(..), what, calm: false }

@@ -4,28 +4,24 @@
 //! very same events, in order. For a shard without parents so must the driver of unit tests. And where no record can be
 //! late, one driver over all records, as if there were one shard and no tick, must come to the same results.
 
+mod downstream;
+mod inputs;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use tidemill::EventTime;
 use tidemill::handler::{Handler, Limits, ShardInfo, Source, Work};
 use tidemill::testing::Driver;
-use tidemill_core::{Record, SequenceNumber, Watermark};
-use tidemill_journal::{Deadline, Incarnation, Kind, MemoryStore, Output};
+use tidemill_core::{Record, SequenceNumber};
+use tidemill_journal::{Deadline, Incarnation, MemoryStore, Output};
 use tidemill_tests::{Inbox, STREAM, Stream, of_batch};
 
 use crate::lambda::{Batch, journal_of};
 use crate::pipelines::pipeline;
 use crate::plan::Plan;
 use crate::world::World;
-
-/// What moved a journal on.
-enum Input {
-    Records(Batch),
-    /// Its time, and the watermark that it came to.
-    Tick(EventTime, Watermark),
-    End,
-}
+use downstream::{check_relayed, compare_downstream};
+use inputs::{Input, check_complete, check_gaps, inputs_of, records};
 
 /// By sink and source.
 type Events = BTreeMap<(String, String), Vec<Value>>;
@@ -36,6 +32,9 @@ pub(crate) async fn check(
     world: &World,
     skipped: &BTreeMap<String, Vec<(usize, usize)>>,
 ) -> Result<(), String> {
+    if !world.lock().ledger.is_keyed {
+        return check_relayed(plan, world, skipped);
+    }
     if let Some(missing) = world.lock().ledger.missing() {
         return Err(format!("I8: committed and never sent: {missing}"));
     }
@@ -43,6 +42,7 @@ pub(crate) async fn check(
     for info in world.stream.all() {
         let taken = inputs_of(plan, world, &info.shard);
         check_complete(world, &info.shard, &taken, skipped)?;
+        check_gaps(plan, world, &info.shard)?;
         let state = world.lock();
         made.extend(state.ledger.outputs_of(&journal_of(plan, &info.shard)).into_iter().cloned());
         inputs.push((info, taken));
@@ -57,66 +57,12 @@ pub(crate) async fn check(
     for (info, inputs) in inputs.iter().filter(|(info, _)| info.parents.is_empty()) {
         compare_with_driver(plan, info, inputs, &made)?;
     }
+    compare_downstream(world, &made)?;
     if plan.punctual { compare_with_one_shard(plan, &inputs, &made) } else { Ok(()) }
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len()).any(|window| window == part)
-}
-
-/// Records and ticks as the journal took them.
-fn inputs_of(plan: &Plan, world: &World, shard: &str) -> Vec<Input> {
-    let all = world.stream.batch(shard, 0, usize::MAX);
-    let (mut inputs, mut position) = (Vec::new(), None);
-    let state = world.lock();
-    for commit in state.ledger.journals.get(&journal_of(plan, shard)).into_iter().flatten() {
-        let record = &commit.record;
-        let reached = record.position.as_ref().map(|position| position.sequence.clone());
-        let is_taken = |sequence: &SequenceNumber| {
-            Some(sequence) > position.as_ref()
-                && Some(sequence) <= reached.as_ref()
-                && Some(sequence) >= commit.batch_first.as_ref()
-        };
-        let taken: Batch = all.iter().filter(|(sequence, ..)| is_taken(sequence)).cloned().collect();
-        match (inputs.last_mut(), record.kind, record.tick) {
-            (_, Kind::Tick, Some(now)) => inputs.push(Input::Tick(now, record.progress.watermark)),
-            (Some(Input::End), Kind::Drain, _) => {}
-            (_, Kind::Drain, _) => inputs.push(Input::End),
-            (_, _, _) if taken.is_empty() => {}
-            (Some(Input::Records(before)), ..) => before.extend(taken),
-            _ => inputs.push(Input::Records(taken)),
-        }
-        position = reached;
-    }
-    inputs
-}
-
-/// Every record is taken, or was left out by a mapping made anew.
-fn check_complete(
-    world: &World,
-    shard: &str,
-    inputs: &[Input],
-    skipped: &BTreeMap<String, Vec<(usize, usize)>>,
-) -> Result<(), String> {
-    let mut taken = inputs.iter().filter_map(records).flatten().map(|(sequence, ..)| sequence).peekable();
-    for (number, (sequence, ..)) in world.stream.batch(shard, 0, usize::MAX).iter().enumerate() {
-        if taken.next_if_eq(&sequence).is_some() {
-            continue;
-        }
-        let is_skipped = skipped.get(shard).into_iter().flatten().any(|(from, to)| (*from..*to).contains(&number));
-        if !is_skipped {
-            return Err(format!("record {sequence} of {shard} was never taken"));
-        }
-        world.count("records left out");
-    }
-    Ok(())
-}
-
-const fn records(input: &Input) -> Option<&Batch> {
-    match input {
-        Input::Records(batch) => Some(batch),
-        Input::Tick(..) | Input::End => None,
-    }
 }
 
 /// What an undisturbed handler makes of the inputs.

@@ -1,0 +1,207 @@
+//! One run: the plan's events happen to the world, then everything is given time, and it is judged.
+
+mod answers;
+mod operator;
+mod rest;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidemill_tests::Flight;
+use tokio::time::sleep;
+
+use crate::lambda::{Environment, Invocation, Job};
+use crate::mapping::Mapping;
+use crate::mutant::Mutant;
+use crate::oracle;
+use crate::pipelines::pipeline;
+use crate::plan::{Event, Flaw, Plan, Rates, Sent, What};
+use crate::world::World;
+
+/// How many environments there are at most that wait for work.
+const IDLE: usize = 3;
+
+/// What came of a run.
+pub(crate) struct Report {
+    /// Which rule was broken first, if any was.
+    pub(crate) broken: Option<String>,
+    pub(crate) story: Vec<String>,
+    pub(crate) counts: BTreeMap<&'static str, u64>,
+}
+
+/// Runs the plan in a world, which may break a rule.
+pub(crate) fn run(plan: &Plan, mutant: Option<Mutant>) -> Report {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.expect("a runtime").block_on(async {
+        let mut simulation = Simulation::new(plan, mutant);
+        simulation.happen().await;
+        simulation.rest().await;
+        let world = Arc::clone(&simulation.world);
+        if world.violation().is_none() {
+            world.check(oracle::check(plan, &world, &simulation.skipped).await);
+        }
+        let broken = world.violation();
+        let mut state = world.lock();
+        Report { broken, story: std::mem::take(&mut state.story), counts: std::mem::take(&mut state.counts) }
+    })
+}
+
+struct Simulation<'p> {
+    plan: &'p Plan,
+    world: Arc<World>,
+    mapping: Mapping,
+    idle: Vec<Environment>,
+    running: Vec<Invocation>,
+    environments: u64,
+    invocations: u64,
+    records: i64,
+    last_tick: Option<tidemill::EventTime>,
+    /// Records that no mapping delivered, by shard: from and up to.
+    skipped: BTreeMap<String, Vec<(usize, usize)>>,
+}
+
+impl<'p> Simulation<'p> {
+    fn new(plan: &'p Plan, mutant: Option<Mutant>) -> Self {
+        let world = World::new(mutant);
+        world.lock().ledger.is_keyed = pipeline(plan.pipeline).is_keyed();
+        for shard in 1..plan.shards {
+            world.stream.split(shard);
+        }
+        Self {
+            plan,
+            world,
+            mapping: Mapping::default(),
+            idle: Vec::new(),
+            running: Vec::new(),
+            environments: 0,
+            invocations: 0,
+            records: 0,
+            last_tick: None,
+            skipped: BTreeMap::new(),
+        }
+    }
+
+    async fn happen(&mut self) {
+        for event in &self.plan.events {
+            sleep(Duration::from_millis(event.after)).await;
+            self.settle().await;
+            if self.world.violation().is_some() {
+                return;
+            }
+            self.act(event).await;
+        }
+    }
+
+    async fn act(&mut self, event: &Event) {
+        let world = Arc::clone(&self.world);
+        let rates = if event.calm { Rates::default() } else { self.plan.rates };
+        match &event.what {
+            What::Put(records) => records.iter().for_each(|sent| self.put(sent)),
+            What::Split(choice) => {
+                world.stream.split(*choice);
+                world.count("splits");
+                world.tell("a shard is split");
+            }
+            What::Merge(choice) => {
+                world.stream.merge(*choice);
+                world.count("merges");
+                world.tell("two shards are merged");
+            }
+            What::Poll { shard, most } => self.poll(*shard, *most, event.seed, rates),
+            What::Again { shard, from, most } => self.again(*shard, *from, *most, event.seed, rates),
+            What::Tick { repeat } => self.tick(*repeat, event.seed, rates),
+            What::Retire(choice) if !self.idle.is_empty() => {
+                let environment = self.idle.remove(choice % self.idle.len());
+                world.count("environments retired");
+                world.tell(format!("environment {} ends", environment.requests.environment));
+            }
+            What::Retire(_) => {}
+            What::Remake(begin) => self.remake(*begin),
+            What::Drop => self.drop_journals().await,
+            What::Jump(millis) => {
+                world.jump(*millis);
+                world.count("clock jumps");
+                world.tell(format!("the clock jumps by {millis} ms"));
+            }
+            What::Upgrade(choice) => self.upgrade(*choice, event.seed, rates).await,
+        }
+    }
+
+    fn put(&mut self, sent: &Sent) {
+        self.world.jump(sent.after);
+        let arrival = self.world.clock();
+        let (key, at) = (format!("K{}", sent.key), arrival.as_millis() - sent.behind);
+        let flight = match sent.flaw {
+            Flaw::None => Flight::new(&key, at, self.records),
+            Flaw::Undecodable => Flight { partition_key: key, payload: format!("no flight {}", self.records).into() },
+            Flaw::Misrouted => Flight { partition_key: "elsewhere".to_owned(), ..Flight::new(&key, at, self.records) },
+            Flaw::FarAhead => Flight::new(&key, at + 48 * 3_600_000, self.records),
+        };
+        self.world.stream.put(&flight, arrival);
+        self.records += 1;
+        self.world.count("records");
+    }
+
+    fn poll(&mut self, shard: usize, most: usize, seed: u64, rates: Rates) {
+        let pollable = self.mapping.pollable(&self.world.stream, self.world.is(Mutant::ChildrenFirst));
+        let Some(shard) = pollable.get(shard % pollable.len().max(1)) else { return };
+        let number = self.invocations + 1;
+        let Some(batch) = self.mapping.take(&self.world.stream, shard, most, number) else { return };
+        self.invoke(Job::Batch { shard: shard.clone(), batch }, seed, rates);
+    }
+
+    /// A batch comes again, cut otherwise.
+    fn again(&mut self, shard: usize, from: usize, most: usize, seed: u64, rates: Rates) {
+        let all = self.world.stream.all();
+        let shard = &all[shard % all.len()].shard;
+        let mut batch = self.mapping.delivered(&self.world.stream, shard, from, most);
+        if batch.is_empty() {
+            return;
+        }
+        if self.world.is(Mutant::Renumbered) {
+            for (sequence, ..) in &mut batch {
+                *sequence = tidemill_core::SequenceNumber::parse(&format!("1{sequence:0>9}")).expect("a number");
+            }
+        }
+        self.world.count("batches repeated");
+        self.invoke(Job::Batch { shard: shard.clone(), batch }, seed, rates);
+    }
+
+    fn tick(&mut self, repeat: bool, seed: u64, rates: Rates) {
+        let mut now = self.last_tick.filter(|_| repeat).unwrap_or_else(|| self.world.clock());
+        self.last_tick = Some(now);
+        if self.world.is(Mutant::ShiftedTick) {
+            now = now.plus(3_600_000);
+        }
+        self.world.count("ticks");
+        self.invoke(Job::Tick(now), seed, rates);
+    }
+
+    fn environment(&mut self, seed: u64) -> Environment {
+        if !self.idle.is_empty() && !seed.is_multiple_of(4) {
+            return self.idle.remove(usize::try_from(seed / 4).unwrap_or(0) % self.idle.len());
+        }
+        self.environments += 1;
+        let old = self.plan.two_versions && (seed / 8).is_multiple_of(2) && !self.world.lock().is_calm;
+        self.world.count(if old { "environments of old code" } else { "environments" });
+        Environment::new(&self.world, self.plan, self.environments, old)
+    }
+
+    fn invoke(&mut self, job: Job, seed: u64, rates: Rates) {
+        let environment = self.environment(seed);
+        self.invocations += 1;
+        let what = match &job {
+            Job::Batch { shard, batch } => {
+                let first = batch.first().map(|(sequence, ..)| sequence.to_string()).unwrap_or_default();
+                format!("{} records from {first} of {shard}", batch.len())
+            }
+            Job::Tick(now) => format!("a tick at {now}"),
+            Job::Drain(shard) => format!("the end of {shard}"),
+        };
+        let (number, by) = (self.invocations, environment.requests.environment);
+        self.world.tell(format!("invocation {number} in environment {by}: {what}"));
+        self.world.count("invocations");
+        self.running.push(Invocation::begin(environment, number, job, seed, rates));
+    }
+}
