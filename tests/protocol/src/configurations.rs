@@ -48,7 +48,7 @@ pub(crate) fn firing() -> Config {
         Event::at(1, 5),
         Event::at(0, 0).sets(2),
     ];
-    let budget = Budget { crashes: 1, zombies: 1, ..Budget::default() };
+    let budget = Budget { zombies: 1, ..Budget::default() };
     Config { budget, cap: 1, shards: vec![shard(&[], (0, 3), 1, 4)], ring: 3, ..Config::of("firing", events) }
 }
 
@@ -253,7 +253,7 @@ pub fn large() -> Vec<Config> {
         },
         with("unanswered, two late", unanswered(), |b| (b.late, b.errors) = (2, 0)),
         with("flushing, zombies", flushing(), |b| b.zombies = 1),
-        with("firing, lost answers", firing(), |b| b.lost = 1),
+        with("firing, lost answers", firing(), |b| (b.crashes, b.lost) = (1, 1)),
         with("ticking, crashes", ticking(), |b| b.crashes = 1),
         with("due times, late puts", due(), |b| (b.ticks, b.late) = (2, 1)),
         more_parts(),

@@ -120,7 +120,7 @@
 //!
 //! | large configuration | states | depth | s | |
 //! |---|---:|---:|---:|---|
-LARGE
+//! LARGE
 
 mod config;
 mod configurations;
