@@ -161,8 +161,14 @@ pub(crate) fn early_split() -> Config {
 pub(crate) fn merge() -> Config {
     let events = vec![Event::at(0, 1).sets(4), Event::at(2, 2).sets(3), Event::at(0, 5)];
     let shards = vec![shard(&[], (0, 1), 1, 1), shard(&[], (2, 3), 2, 2), shard(&[0, 1], (0, 3), 3, 3)];
-    let budget = Budget { crashes: 1, zombies: 1, give_ups: 1, ..Budget::default() };
+    let budget = Budget { crashes: 1, give_ups: 1, ..Budget::default() };
     Config { budget, shards, ring: 12, ..Config::of("merge", events) }
+}
+
+/// A merge under zombies.
+pub(crate) fn merge_under_zombies() -> Config {
+    let budget = Budget { zombies: 1, ..merge().budget };
+    Config { budget, name: "merge, zombies", ..merge() }
 }
 
 /// A merge of a shard that has much to fire with one that is far behind.
@@ -264,6 +270,7 @@ pub fn large() -> Vec<Config> {
         Config { environments: vec![Old, New, New], ..with("versions, three environments", versions(), |_| ()) },
         with("split, crashes", split(), |b| b.crashes = 1),
         with("early split, zombies", early_split(), |b| b.zombies = 1),
+        merge_under_zombies(),
         with("merge, ticks", merge(), |b| b.ticks = 1),
         with("merge inside a firing, zombies", merge_firing(), |b| b.zombies = 1),
         with("quiet middle, zombies", quiet_middle(), |b| b.zombies = 1),

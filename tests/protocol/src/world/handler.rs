@@ -11,7 +11,7 @@ use crate::{Code, Mutant, Violation};
 
 impl Task {
     pub(crate) const fn new(journal: usize, goal: Goal) -> Self {
-        Self { journal, goal, is_absent: false, is_drained: false, is_asked: false }
+        Self { journal, goal, is_absent: false, is_drained: false, has_followed: false, is_asked: false }
     }
 }
 
@@ -101,7 +101,9 @@ impl World {
     fn next(&self, state: &mut State, e: usize, task: Task) -> Option<At> {
         let mutant = self.config.mutant;
         let Some(view) = &state.environments[e].views[task.journal] else { return Some(At::Load) };
-        if view.is_wary && !view.is_current {
+        // A tick follows first: nobody else may come to send what a crash left unsent of a batch that was given up.
+        let must_follow = task.goal == Goal::Tick && !task.has_followed && !self.is(Mutant::TickRestsOnCache);
+        if (view.is_wary || must_follow) && !view.is_current {
             return Some(At::CatchUp { after_conflict: false, has_moved: false });
         }
         if task.goal == Goal::Look {
