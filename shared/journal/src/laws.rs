@@ -24,11 +24,12 @@ pub async fn check<S: Store>(store: &S) {
     parts_are_whole_or_absent(store).await;
 }
 
-/// Checks the laws of [`Sweepable`] against `store`, which must stamp what is written with the time.
+/// Checks the laws of [`Sweepable`] against `store`, which must stamp what is written with the time. `time_passes` returns
+/// when the store's clock has gone on by a millisecond at least, which is what a stamp tells.
 ///
 /// # Panics
 /// At the first law that does not hold.
-pub async fn check_sweepable<S: Sweepable>(store: &S) {
+pub async fn check_sweepable<S: Sweepable>(store: &S, time_passes: impl AsyncFnOnce()) {
     let journal = journal("sweepable");
     let id = PartId { id: "0007-00-9".to_owned(), chunks: 1, bytes: 4, plain: 4 };
     let write = async || store.write_part(&journal, &id, &[Bytes::from_static(b"cell")]).await.expect("it answers");
@@ -46,8 +47,7 @@ pub async fn check_sweepable<S: Sweepable>(store: &S) {
     store.stamp(&found, EventTime::from_millis(1)).await.expect("the store answers");
     assert_eq!(listed().await.as_ref(), Some(&found), "what has a stamp keeps it");
 
-    // The stamp tells milliseconds.
-    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    time_passes().await;
     write().await;
     assert!(!store.delete_beside(&found).await.expect("the store answers"), "it was written again");
     let again = listed().await.expect("it is there");

@@ -48,7 +48,7 @@ pub(crate) fn firing() -> Config {
         Event::at(1, 5),
         Event::at(0, 0).sets(2),
     ];
-    let budget = Budget { crashes: 1, zombies: 1, ..Budget::default() };
+    let budget = Budget { zombies: 1, ..Budget::default() };
     Config { budget, cap: 1, shards: vec![shard(&[], (0, 3), 1, 4)], ring: 3, ..Config::of("firing", events) }
 }
 
@@ -161,8 +161,14 @@ pub(crate) fn early_split() -> Config {
 pub(crate) fn merge() -> Config {
     let events = vec![Event::at(0, 1).sets(4), Event::at(2, 2).sets(3), Event::at(0, 5)];
     let shards = vec![shard(&[], (0, 1), 1, 1), shard(&[], (2, 3), 2, 2), shard(&[0, 1], (0, 3), 3, 3)];
-    let budget = Budget { crashes: 1, zombies: 1, give_ups: 1, ..Budget::default() };
+    let budget = Budget { crashes: 1, give_ups: 1, ..Budget::default() };
     Config { budget, shards, ring: 12, ..Config::of("merge", events) }
+}
+
+/// A merge under zombies.
+pub(crate) fn merge_under_zombies() -> Config {
+    let budget = Budget { zombies: 1, ..merge().budget };
+    Config { budget, name: "merge, zombies", ..merge() }
 }
 
 /// A merge of a shard that has much to fire with one that is far behind.
@@ -253,7 +259,7 @@ pub fn large() -> Vec<Config> {
         },
         with("unanswered, two late", unanswered(), |b| (b.late, b.errors) = (2, 0)),
         with("flushing, zombies", flushing(), |b| b.zombies = 1),
-        with("firing, lost answers", firing(), |b| b.lost = 1),
+        with("firing, lost answers", firing(), |b| (b.crashes, b.lost) = (1, 1)),
         with("ticking, crashes", ticking(), |b| b.crashes = 1),
         with("due times, late puts", due(), |b| (b.ticks, b.late) = (2, 1)),
         more_parts(),
@@ -264,6 +270,7 @@ pub fn large() -> Vec<Config> {
         Config { environments: vec![Old, New, New], ..with("versions, three environments", versions(), |_| ()) },
         with("split, crashes", split(), |b| b.crashes = 1),
         with("early split, zombies", early_split(), |b| b.zombies = 1),
+        merge_under_zombies(),
         with("merge, ticks", merge(), |b| b.ticks = 1),
         with("merge inside a firing, zombies", merge_firing(), |b| b.zombies = 1),
         with("quiet middle, zombies", quiet_middle(), |b| b.zombies = 1),

@@ -115,12 +115,8 @@
 //! | floors | two merges and a split; and 2,187 choices of event times | 510 | 54 | 0 |
 //! | consumer | begun whole or divided | 16,611 | 21 | 0 |
 //!
-//! Large ones, on two threads. They end at ten million generated states; what is cut short is searched that far, breadth
-//! first, and is no proof.
-//!
-//! | large configuration | states | depth | s | |
-//! |---|---:|---:|---:|---|
-//! | (run them: each prints its states, depth and seconds) | | | | |
+//! Large ones, by `TIDEMILL_MODEL=large`, on two threads: each prints its states, depth and seconds. They end at ten million
+//! generated states; what is cut short is searched that far, breadth first, and is no proof.
 
 mod config;
 mod configurations;

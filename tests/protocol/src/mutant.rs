@@ -63,6 +63,7 @@ mutants! {
     FiringNeverResumed: "A batch without fresh records is done, also inside a firing." => Results | I8, c::firing();
     FiringKeepsTimer: "What fired stays in the state until the whole firing is over." => Results, c::firing();
     TickIgnoresBacklog: "A tick raises the watermark although records wait in the stream." => Results, c::ticking();
+    TickRestsOnCache: "A tick on a cached view with nothing due is done: what a crash left unsent of a batch that was given up waits for ever." => Progress, c::flushing();
     NoLowering: "The due time is written after the commit that makes it earlier." => I9, c::due();
     MarkUnconditional: "The mark is written unconditionally: a late write of an old view raises a due time that was lowered since." => I9, c::due();
     LowerKeepsNumber: "Lowering the due time leaves the mark's number, so that a raise of the same view undoes it." => I9, c::due();
@@ -95,9 +96,9 @@ mutants! {
     NewForgetsOldFormat: "New code reads the old format only until the journal is upgraded; images of before are left." => Deploys | I5, c::versions();
     ImageIdWithoutContent: "An image's id says range and s and not its bytes, which two versions encode differently." => Deploys, c::versions();
     NoSeal: "A child takes its parents' state over without sealing them." => I6, c::split();
-    SealOneParent: "A merge seals its first parent only." => I6, c::merge();
+    SealOneParent: "A merge seals its first parent only." => I6, c::merge_under_zombies();
     NoRecursion: "A parent without record 1 counts as empty: the state of its own parents is lost." => I6, c::quiet_middle();
-    StaleParent: "A Seal that meets a conflict is taken for set, by whoever it was, and the view for its state." => I6, c::merge();
+    StaleParent: "A Seal that meets a conflict is taken for set, by whoever it was, and the view for its state." => I6, c::merge_under_zombies();
     NoFlushBeforeSeal: "A parent is sealed without sending its last outputs." => I3, c::split();
     CommitAfterSeal: "Behind a Seal records are committed as ever." => I6, c::early_split();
     SealInsideFiring: "A parent is sealed inside a firing; the children have the timers, after all." => Results, c::merge_firing();

@@ -9,18 +9,15 @@ use crate::rules::commit::Draft;
 use crate::world::state::{At, Message, Operator, State};
 use crate::world::{Action, Retry};
 
-/// What happened on this path, one line an action, and what it broke.
-pub fn story(path: Path<State, Action>) -> String {
+/// What happened on this path, one line an action, and the name of the property that it broke.
+pub fn story(broken: &str, path: Path<State, Action>) -> String {
     let steps = path.into_vec();
     let mut text = String::new();
     for (number, pair) in steps.windows(2).enumerate() {
         let ([(before, Some(action)), (after, _)], number) = (pair, number + 1) else { continue };
         let _ = writeln!(text, "{number:>3}. {}", line(before, action, after));
     }
-    let broken = steps.last().map_or(&[][..], |(state, _)| &state.broken);
-    for violation in broken {
-        let _ = writeln!(text, "     That breaks: {}.", violation.name());
-    }
+    let _ = writeln!(text, "     That breaks: {broken}.");
     text
 }
 

@@ -20,7 +20,7 @@ fn exhaust(config: Config, threads: usize) {
         match (property.expectation, found.remove(property.name)) {
             (Expectation::Sometimes, None) => panic!("{name}: never happens: {}", property.name),
             (Expectation::Sometimes, Some(_)) | (_, None) => {}
-            (_, Some(path)) => panic!("{name}: {}\n{}", property.name, story(path)),
+            (_, Some(path)) => panic!("{name}:\n{}", story(property.name, path)),
         }
     }
 }
@@ -79,7 +79,7 @@ fn floors_hold_at_all_times() {
         let found = checker.discoveries();
         for property in checker.model().properties() {
             if let (Expectation::Always, Some(path)) = (&property.expectation, found.get(property.name)) {
-                panic!("event times {times:?}: {}\n{}", property.name, story(path.clone()));
+                panic!("event times {times:?}:\n{}", story(property.name, path.clone()));
             }
         }
     }

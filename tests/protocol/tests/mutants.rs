@@ -17,10 +17,12 @@ fn catch(mutant: Mutant) -> Result<String, String> {
         .spawn_bfs()
         .join();
     let mut found = checker.discoveries();
-    let expected = mutant.falls().iter().find_map(|violation| found.remove(violation.name()));
+    let expected = mutant.falls().iter().find_map(|violation| found.remove_entry(violation.name()));
     let states = checker.unique_state_count();
     match expected {
-        Some(path) => Ok(format!("{mutant:?}: {}\n{}     ({states} states)\n", mutant.mistake(), story(path))),
+        Some((broken, path)) => {
+            Ok(format!("{mutant:?}: {}\n{}     ({states} states)\n", mutant.mistake(), story(broken, path)))
+        }
         None => Err(format!("{mutant:?} is not caught in {states} states; found {:?}", found.keys())),
     }
 }

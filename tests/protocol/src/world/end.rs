@@ -35,10 +35,10 @@ impl World {
     }
 
     /// Once everything is delivered, undisturbed ticks fire and send all that is due, in every shard: none is left to
-    /// nobody. Checked for shards that were resharded, where it is not plain.
+    /// nobody. Checked where it is not plain: for shards that were resharded, and where batches are given up.
     pub(crate) fn comes_to_its_end(&self, state: &State) -> bool {
-        let has_children = self.config.shards.len() > 1;
-        if !has_children || state.is_broken() || !self.is_quiet(state) {
+        let is_plain = self.config.shards.len() == 1 && self.config.budget.give_ups == 0;
+        if is_plain || state.is_broken() || !self.is_quiet(state) {
             return true;
         }
         let mut state = state.clone();

@@ -3,16 +3,15 @@
 
 use super::World;
 use super::state::{At, Goal, State, Task};
-use crate::record::{DueTime, Kind, Record};
-use crate::rules::commit::{self, Draft};
-use crate::rules::{flush, init, renewal, seal, tick};
-use crate::step::{self, Stepping};
-use crate::view::View;
+use crate::record::Kind;
+use crate::rules::commit;
+use crate::rules::{flush, init, seal, tick};
+use crate::step;
 use crate::{Code, Mutant, Violation};
 
 impl Task {
     pub(crate) const fn new(journal: usize, goal: Goal) -> Self {
-        Self { journal, goal, is_absent: false, is_drained: false, is_asked: false }
+        Self { journal, goal, is_absent: false, is_drained: false, has_followed: false, is_asked: false }
     }
 }
 
@@ -98,20 +97,13 @@ impl World {
         Some(self.ready(draft))
     }
 
-    /// Images first, then the record that names them.
-    fn ready(&self, draft: Draft) -> At {
-        if draft.images.is_empty() || self.is(Mutant::NameBeforeImage) {
-            At::Put(draft)
-        } else {
-            At::WriteImages(draft)
-        }
-    }
-
     /// Flush, then the rest of a firing, then what the task asks for. `None` if the task is done or another comes first.
     fn next(&self, state: &mut State, e: usize, task: Task) -> Option<At> {
         let mutant = self.config.mutant;
         let Some(view) = &state.environments[e].views[task.journal] else { return Some(At::Load) };
-        if view.is_wary && !view.is_current {
+        // A tick follows first: nobody else may come to send what a crash left unsent of a batch that was given up.
+        let must_follow = task.goal == Goal::Tick && !task.has_followed && !self.is(Mutant::TickRestsOnCache);
+        if (view.is_wary || must_follow) && !view.is_current {
             return Some(At::CatchUp { after_conflict: false, has_moved: false });
         }
         if task.goal == Goal::Look {
@@ -236,80 +228,6 @@ impl World {
             record.outputs.clone_from(&view.outputs);
         }
         Some(self.plan(state, e, journal, record))
-    }
-
-    fn stepping(&self, view: &View) -> Stepping<'_> {
-        Stepping::begin(&self.config.events, view.cells, view.progress.clone(), self.config.mutant)
-    }
-
-    fn commit(&self, state: &mut State, e: usize, journal: usize, kind: Kind, stepping: Stepping<'_>) -> At {
-        let code = state.environments[e].code;
-        let Some(view) = &state.environments[e].views[journal] else { return At::Load };
-        let record = commit::draft(view, kind, stepping, code.writes(view.format, self.config.mutant));
-        self.plan(state, e, journal, record)
-    }
-
-    /// Which parts the record renews. One way: it is taken at once.
-    fn plan(&self, state: &mut State, e: usize, journal: usize, record: Record) -> At {
-        if self.is(Mutant::EmitBeforeCommit) {
-            for index in 0..record.outputs.len() {
-                self.arrive(state, journal, record.incarnation, record.number, index as u8);
-            }
-        }
-        let ways = self.ways(state, e, journal, &record);
-        match ways.as_slice() {
-            [names] => self.planned(state, e, journal, &record, names),
-            _ => At::Plan(record),
-        }
-    }
-
-    pub(super) fn ways(
-        &self,
-        state: &State,
-        e: usize,
-        journal: usize,
-        record: &Record,
-    ) -> Vec<Vec<crate::record::Name>> {
-        let Some(view) = &state.environments[e].views[journal] else { return Vec::new() };
-        renewal::ways(view, state.tables[journal].ring(), record.format, self.config.freedom, self.config.mutant)
-    }
-
-    pub(super) fn planned(
-        &self,
-        state: &mut State,
-        e: usize,
-        journal: usize,
-        record: &Record,
-        names: &[crate::record::Name],
-    ) -> At {
-        let mutant = self.config.mutant;
-        let Some(view) = &state.environments[e].views[journal] else { return At::Load };
-        let draft = commit::with_names(view, record, names, mutant);
-        if self.is(Mutant::CollectBeforeAck) {
-            let mut parts = view.parts.clone();
-            let replaced = crate::view::take_names(&mut parts, names);
-            replaced.into_iter().for_each(|id| state.tables[journal].delete_image(id));
-            return self.ready(draft);
-        }
-        if self.config.due_times && !self.is(Mutant::NoLowering) && self.due_after(view, record) < self.due_of(view) {
-            return At::LowerMark(draft);
-        }
-        self.ready(draft)
-    }
-
-    /// After the mark is lowered.
-    pub(super) fn lowered(&self, draft: Draft) -> At {
-        self.ready(draft)
-    }
-
-    pub(super) fn due_of(&self, view: &View) -> DueTime {
-        DueTime::of(step::earliest(&view.cells, &self.config.events))
-    }
-
-    pub(super) fn due_after(&self, view: &View, record: &Record) -> DueTime {
-        let mut cells = view.cells;
-        record.changes.iter().for_each(|change| step::apply(&mut cells, *change));
-        DueTime::of(step::earliest(&cells, &self.config.events))
     }
 
     pub(super) fn is(&self, mutant: Mutant) -> bool {

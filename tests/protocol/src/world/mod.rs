@@ -7,8 +7,10 @@ mod observer;
 mod operator;
 mod perform;
 mod reading;
+mod results;
 mod source;
 pub(crate) mod state;
+mod writing;
 
 use stateright::{Model, Property};
 

@@ -1,7 +1,7 @@
 //! Reading a journal: loads and catching up, item by item where a configuration says so.
 
 use super::World;
-use super::state::{At, State};
+use super::state::{At, Goal, State};
 use crate::Mutant;
 use crate::rules::catch_up::{self, CaughtUp};
 use crate::rules::load::{self, Unloaded};
@@ -99,6 +99,7 @@ impl World {
                 environment.at = At::Load;
             }
             CaughtUp::Current => {
+                environment.tasks.last_mut().into_iter().for_each(|task| task.has_followed = task.goal == Goal::Tick);
                 view.is_wary &= has_moved || view.is_current;
                 view.is_current |= has_moved || self.config.mutant == Some(Mutant::CurrentProvesNothing);
                 self.proceed(state, e);

@@ -54,6 +54,8 @@ pub(crate) struct Task {
     pub(crate) is_absent: bool,
     /// The source was asked: nothing lies behind the position.
     pub(crate) is_drained: bool,
+    /// The view was brought up to what others committed before this task.
+    pub(crate) has_followed: bool,
     /// The mark was asked for the due time.
     pub(crate) is_asked: bool,
 }
