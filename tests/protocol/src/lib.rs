@@ -124,10 +124,10 @@
 //! |---|---:|---:|---:|---|
 //! | fencing, three environments | 708,187 | 49 | 14 | exhausted |
 //! | unanswered, two late | 271,303 | 39 | 6 | exhausted |
-//! | flushing, zombies | 1,165,748 | 46 | 19 | exhausted |
+//! | flushing, zombies | 1,165,748 | 46 | 14 | exhausted |
 //! | firing, lost answers | 1,382,965 | 53 | 21 | exhausted |
-//! | ticking, crashes | 557,880 | 49 | 6 | exhausted |
-//! | due times, late puts | 2,799,083 | 58 | 60 | exhausted |
+//! | ticking, crashes | 680,030 | 50 | 9 | exhausted |
+//! | due times, late puts | 3,233,576 | 46 | 44 | cut short |
 //! | parts, more commits | 4,519,110 | 35 | 82 | cut short |
 //! | parts, torn loads, zombies | 3,213,255 | 46 | 66 | exhausted |
 //! | drop, late puts, zombies | 2,135,328 | 66 | 45 | exhausted |
