@@ -20,16 +20,18 @@ pub struct Beginning {
     pub schema: Schema,
     /// Where the shard stands: at the start, or where its parents ended.
     pub progress: Progress,
+    /// The format that it is written in: the newest, or its parents', so that code which reads theirs reads it too.
+    pub format: Format,
 }
 
 impl Beginning {
     /// Of a shard without any record.
     pub const fn empty(incarnation: Incarnation, ring: Ring, schema: Schema) -> Self {
-        Self { incarnation, ring, schema, progress: Progress::start() }
+        Self { incarnation, ring, schema, progress: Progress::start(), format: Format::NEWEST }
     }
 }
 
-/// Writes record 1, the Init, in the newest format, if there is none (I7). `state` is what the shard begins with: empty, or
+/// Writes record 1, the Init, if there is none (I7). `state` is what the shard begins with: empty, or
 /// what its parents left (I6). Its parts are acknowledged before, and named as of no record.
 ///
 /// Whoever wrote record 1, it is there afterwards: load the journal.
@@ -42,13 +44,13 @@ pub async fn init<S: Store>(
     beginning: Beginning,
     state: &(impl State + ?Sized),
 ) -> Result<Put, Error> {
-    let Beginning { incarnation, ring, schema, progress } = beginning;
+    let Beginning { incarnation, ring, schema, progress, format } = beginning;
     let encode = |why| Error::Encode { journal: journal.clone(), number: 1, why };
-    let view = View::before_all(incarnation, ring, schema.clone());
+    let view = View::before_all(incarnation, ring, schema.clone(), format);
     let parts = renewal::inherited(&view, state).map_err(encode)?;
     try_join_all(parts.images.iter().map(|image| store.write_part(journal, &image.id, &image.chunks))).await?;
     let mut record = Record {
-        format: Format::NEWEST,
+        format,
         incarnation,
         ring,
         number: 1,
@@ -71,9 +73,9 @@ pub async fn init<S: Store>(
 
 impl View {
     /// Of a journal that is to begin.
-    fn before_all(incarnation: Incarnation, ring: Ring, schema: Schema) -> Self {
+    fn before_all(incarnation: Incarnation, ring: Ring, schema: Schema, format: Format) -> Self {
         Self {
-            format: Format::NEWEST,
+            format,
             incarnation,
             ring,
             number: 0,

@@ -178,7 +178,6 @@ impl Sweepable for MemoryStore {
 
 #[cfg(test)]
 mod tests {
-
     use super::*;
 
     #[tokio::test]

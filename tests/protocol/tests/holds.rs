@@ -85,7 +85,8 @@ fn floors_hold_at_all_times() {
     }
 }
 
-/// Minutes each: `TIDEMILL_MODEL=large cargo test --release --test holds -- large --nocapture`, or the name of one.
+/// A minute or two each: `TIDEMILL_MODEL=large cargo test -p tidemill-protocol --test holds large -- --nocapture`, or the
+/// name of one.
 #[test]
 fn large_configurations() {
     let Ok(wanted) = std::env::var("TIDEMILL_MODEL") else { return };

@@ -11,7 +11,8 @@ use std::pin::Pin;
 use tidemill_aws::ShardInfo;
 use tidemill_core::{HashRange, PartRange, Progress, Shard};
 use tidemill_journal::{
-    Beginning, Committed, Deadline, Draft, JournalId, Kind, Schema, Sink, Store, View, commit, flush, init, load,
+    Beginning, Committed, Deadline, Draft, Format, JournalId, Kind, Schema, Sink, Store, View, commit, flush, init,
+    load,
 };
 
 use super::shard::OpenShard;
@@ -64,11 +65,14 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
         for (range, _, parent) in &parents {
             self.inherit(journal, state.as_mut(), parent.as_ref(), *range, own)?;
         }
+        // Older code may still be at work on the parents, and must be able to go on here.
+        let format = parents.iter().map(|(_, view, _)| view.format()).min().unwrap_or(Format::NEWEST);
         let ended: Vec<(HashRange, Progress)> =
             parents.into_iter().map(|(range, view, _)| (range, view.progress().clone())).collect();
         let schema = self.schema(journal, info.as_ref());
         let progress = Progress::inherited(&ended, own);
-        let beginning = Beginning { progress, ..Beginning::empty((self.draw_incarnation)(), self.limits.ring, schema) };
+        let beginning =
+            Beginning { progress, format, ..Beginning::empty((self.draw_incarnation)(), self.limits.ring, schema) };
         init(&self.store, journal, beginning, state.as_ref()).await?;
         Ok(())
     }
