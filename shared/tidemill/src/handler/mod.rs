@@ -119,8 +119,7 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
         work: Work<'_>,
         deadline: Deadline,
     ) -> Result<Done, Error> {
-        let journal =
-            JournalId { pipeline: self.pipeline.name().to_owned(), stream: stream.to_owned(), shard: shard.to_owned() };
+        let journal = self.pipeline.journal(stream, shard);
         let loaded = usize::from(self.shards.view(&journal).is_none());
         let mut open = self.open(&journal, deadline).await?;
         let result = self.work(&journal, &mut open, work, deadline).await;

@@ -2,7 +2,7 @@
 
 use tidemill_aws::Producer;
 use tidemill_core::{Output, Record};
-use tidemill_journal::{Deadline, Incarnation, JournalId, Sink};
+use tidemill_journal::{Deadline, Incarnation, Sink};
 
 use super::breaker::Breaker;
 use super::{Done, with_enriched};
@@ -40,9 +40,7 @@ impl<K: Sink> RelayHandler<K> {
         records: &[Record<'_>],
         deadline: Deadline,
     ) -> Result<Done, Error> {
-        let journal =
-            JournalId { pipeline: self.pipeline.name().to_owned(), stream: stream.to_owned(), shard: shard.to_owned() };
-        let producer = Producer::new(&journal, Incarnation(0));
+        let producer = Producer::new(&self.pipeline.journal(stream, shard), Incarnation(0));
         let mut done = Done::default();
         // Every record before the batch is acknowledged, or Lambda would not have gone on to it.
         let Some(floor) = records.first().map(|record| record.position.clone()) else { return Ok(done) };

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use tidemill_core::{EventTime, Watermark, millis};
-use tidemill_journal::{Deadline, JournalId, Kind, Sink, Store, View, still_holds};
+use tidemill_journal::{Deadline, JournalId, Kind, Sink, Store, View};
 
 use super::source::Source;
 use super::{Handler, ShardInfo, Work};
@@ -41,11 +41,10 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
     /// # Errors
     /// As for [`handle`](Self::handle); of several shards the first error, after all were looked at.
     pub async fn tick(&mut self, stream: &str, now: EventTime, deadline: Deadline) -> Result<Ticked, Error> {
-        let journal =
-            |shard: String| JournalId { pipeline: self.pipeline.name().to_owned(), stream: stream.to_owned(), shard };
+        let journal = |shard: &str| self.pipeline.journal(stream, shard);
         let told = self.source.shards(stream).await;
-        let shards = told.map_err(|why| Error::Source { journal: journal("all shards".to_owned()), why })?;
-        let journals: Vec<JournalId> = shards.iter().map(|info| journal(info.shard.clone())).collect();
+        let shards = told.map_err(|why| Error::Source { journal: journal("all shards"), why })?;
+        let journals: Vec<JournalId> = shards.iter().map(|info| journal(&info.shard)).collect();
         let (mut ticked, mut failed) = (Ticked::default(), None);
         for (journal, info) in journals.iter().zip(&shards) {
             if ticked.shards > 0 && deadline.has_passed() {
@@ -80,12 +79,10 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
         if info.is_closed {
             return Ok(None);
         }
-        // What is cached may have been dropped: to begin it again is for its parents to allow, as at first.
-        let stands = match self.shards.view(journal) {
-            Some(view) => still_holds(&self.store, journal, view).await?,
-            None => false,
-        };
-        let has_begun = stands || self.find(journal).await?.is_some();
+        // Slot 1 is never empty once a journal has begun. Asked of the table also for what is cached, which may have been
+        // dropped: to begin it again is for its parents to allow, as at first.
+        let first = self.store.read_slot(journal, 1).await.map_err(tidemill_journal::Error::from)?;
+        let has_begun = first.is_some();
         if !has_begun && self.end(journal, info, shards).await? != End::Through {
             return Ok(None);
         }

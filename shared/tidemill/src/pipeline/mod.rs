@@ -32,6 +32,7 @@ pub(crate) use results::Engine;
 use std::fmt;
 
 use tidemill_core::{Fingerprint, OutOfOrder, Processor, Shard, Stateless};
+use tidemill_journal::JournalId;
 
 use crate::error::PipelineError;
 use draft::Draft;
@@ -126,6 +127,11 @@ impl Pipeline {
         let mut fingerprint = self.processor().fingerprint();
         fingerprint.insert("version".to_owned(), self.version.to_string());
         fingerprint
+    }
+
+    /// The journal of one of its shards.
+    pub(crate) fn journal(&self, stream: &str, shard: &str) -> JournalId {
+        JournalId { pipeline: self.name.clone(), stream: stream.to_owned(), shard: shard.to_owned() }
     }
 
     /// What a record that cannot be processed does.
