@@ -8,11 +8,15 @@ struct Flight {
     departed_at: i64,
 }
 
+fn longest(so_far: i64, flight: &Flight) -> i64 {
+    so_far.max(flight.departed_at)
+}
+
 fn main() {
     let _ = Pipeline::named("flights")
         .source(Json::<Flight>::new())
         .event_time(|f| f.departed_at, OutOfOrder::at_most(Duration::from_hours(6)))
         .key_by(|f| f.origin.clone())
         .window(Session::gap(Duration::from_hours(1)))
-        .aggregate(|over| over.fold(0, |longest: i64, f| longest.max(f.departed_at)));
+        .aggregate(|over| over.fold(0, longest));
 }
