@@ -138,7 +138,7 @@ impl<'e> World<'e> {
             let at = self.clock - i64::from(*behind) * MINUTE;
             let number = i64::try_from(self.put.len()).expect("few");
             let flight = Flight::new(&format!("K{}", key % 7), at, number);
-            self.stream.put(&flight, EventTime::from_millis(self.clock));
+            self.stream.put(&flight.clone().into(), EventTime::from_millis(self.clock));
             self.put.push(flight);
         }
     }

@@ -1,4 +1,4 @@
-//! The pipelines under test.
+//! The pipelines under test, and one behind them.
 
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! Flights as records of one shard.
 
 use serde_json::json;
+use tidemill::testing::simulation::Message;
 use tidemill_core::{EventTime, Position, Record, SequenceNumber};
 
 /// One payload with its partition key.
@@ -17,6 +18,13 @@ impl Flight {
     pub fn new(origin: &str, departed_at: i64, delay_min: i64) -> Self {
         let payload = json!({"origin": origin, "departed_at": departed_at, "delay_min": delay_min});
         Self { partition_key: origin.to_owned(), payload: payload.to_string().into_bytes() }
+    }
+}
+
+impl From<Flight> for Message {
+    fn from(flight: Flight) -> Self {
+        let Flight { partition_key, payload } = flight;
+        Self { partition_key, payload }
     }
 }
 

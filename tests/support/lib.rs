@@ -5,11 +5,10 @@ mod flights;
 mod inbox;
 mod metered;
 mod stepped;
-mod stream;
 
 pub use faulty::{Fault, FaultyStore};
 pub use flights::{Flight, records};
 pub use inbox::{Inbox, Received};
 pub use metered::{Metered, Usage};
 pub use stepped::{Stepped, Wrong};
-pub use stream::{STREAM, Stream, of_batch};
+pub use tidemill::testing::simulation::{STREAM, Stream, of_batch};

@@ -60,3 +60,24 @@ pub fn departures() -> Result<Pipeline, PipelineError> {
         .to(Kinesis::stream("departures"))
         .build()
 }
+
+#[cfg(test)]
+mod tests {
+    use tidemill::testing::simulate;
+
+    use super::*;
+
+    #[test]
+    fn no_fault_of_lambda_changes_a_result() {
+        let origins = ["EWR", "JFK", "LGA"].into_iter().cycle();
+        let minutes = (0..150).map(|n| n * 7).zip(origins);
+        let flights = minutes.map(|(minute, origin)| Flight {
+            origin: origin.to_owned(),
+            // Every seventh comes nine hours late.
+            departed_at: 1_356_998_400_000 + (minute - if minute % 49 == 0 { 540 } else { 0 }) * 60_000,
+            delay_min: minute % 60 - 5,
+        });
+        let simulated = simulate(|| departures().expect("sound"), flights, 0..20).expect("no difference");
+        assert!(simulated.counts["crashes"] > 0, "{simulated}");
+    }
+}

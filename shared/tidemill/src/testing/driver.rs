@@ -140,6 +140,16 @@ impl Driver {
         self.progress.watermark
     }
 
+    /// The pipeline.
+    pub(super) const fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
+    /// The highest event time seen.
+    pub(super) const fn highest(&self) -> Option<EventTime> {
+        self.progress.highest
+    }
+
     /// All results of the main sink so far, in the order in which they were made.
     ///
     /// # Panics

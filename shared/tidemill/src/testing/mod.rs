@@ -2,9 +2,11 @@
 
 mod driver;
 mod rebatch;
+pub mod simulation;
 
 pub use driver::Driver;
 pub use rebatch::{Difference, rebatch};
+pub use simulation::{Failure, Simulated, simulate};
 
 /// A pipeline for this crate's own tests: clicks per page in windows of ten seconds, late ones to `late`.
 #[cfg(test)]

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use tidemill_tests::Stream;
-
-use crate::lambda::Batch;
+use super::stream::Stream;
+use super::subject::Batch;
 
 /// Where the mapping stands in a shard.
 #[derive(Clone, Debug, Default)]

@@ -4,26 +4,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::handler::{Done, Handler, Limits, RelayHandler, Ticked, Work};
+use crate::{Error, EventTime};
 use fastrand::Rng;
-use tidemill::handler::{Done, Handler, Limits, RelayHandler, Ticked, Work};
-use tidemill::{Error, EventTime};
-use tidemill_core::{Caps, Record, SequenceNumber};
-use tidemill_journal::{Deadline, Incarnation, JournalId, Ring};
-use tidemill_tests::{Flight, STREAM, of_batch};
+use tidemill_core::{Caps, Record};
+use tidemill_journal::{Deadline, Incarnation, Ring};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use crate::pipelines::pipeline;
-use crate::plan::{Plan, Rates};
-use crate::requests::Requests;
-use crate::world::World;
+use super::plan::{Plan, Rates};
+use super::requests::Requests;
+use super::stream::{STREAM, of_batch};
+use super::subject::{Batch, Subject};
+use super::world::World;
 
 /// How long an invocation may take.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 /// How long before that it should stop.
 const MARGIN: Duration = Duration::from_secs(2);
-
-pub(crate) type Batch = Vec<(SequenceNumber, EventTime, Flight)>;
 
 /// One environment: a process with what it keeps in memory.
 pub(crate) struct Environment {
@@ -62,13 +60,13 @@ pub(crate) struct Invocation {
 }
 
 impl Environment {
-    pub(crate) fn new(world: &Arc<World>, plan: &Plan, number: u64, old: bool) -> Self {
+    pub(crate) fn new(world: &Arc<World>, plan: &Plan, subject: &dyn Subject, number: u64, old: bool) -> Self {
         let requests = Requests::new(world, number, old);
         let caps = Caps { outputs: plan.outputs, ..Caps::default() };
         let limits = Limits { ring: Ring::of(plan.ring).expect("a ring"), caps, ..Limits::default() };
         let drawn = AtomicU64::new(number << 16);
         let draw = Box::new(move || Incarnation(drawn.fetch_add(1, Ordering::Relaxed)));
-        let (pipeline, asks) = (pipeline(plan.pipeline), || requests.clone());
+        let (pipeline, asks) = (subject.pipeline(), || requests.clone());
         let worker = match pipeline.is_keyed() {
             true => Worker::Keyed(Box::new(Handler::new(pipeline, asks(), asks(), limits, draw).watching(asks()))),
             false => Worker::Relay(Box::new(RelayHandler::new(pipeline, asks()))),
@@ -139,10 +137,4 @@ impl Invocation {
     pub(crate) fn kill(&self) {
         self.handle.abort();
     }
-}
-
-/// What the function's pipeline calls a shard's journal.
-pub(crate) fn journal_of(plan: &Plan, shard: &str) -> JournalId {
-    let pipeline = pipeline(plan.pipeline).name().to_owned();
-    JournalId { pipeline, stream: STREAM.to_owned(), shard: shard.to_owned() }
 }

@@ -2,10 +2,10 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tidemill::handler::{ShardInfo, Source};
 use tidemill_core::{EventTime, HashRange, Position, Record, SequenceNumber, partition_hash};
 
-use crate::Flight;
+use super::subject::{Batch, Message};
+use crate::handler::{ShardInfo, Source};
 
 /// The ARN of every such stream.
 pub const STREAM: &str = "arn:aws:kinesis:us-east-1:123456789012:stream/flights";
@@ -24,7 +24,7 @@ struct State {
 #[derive(Debug)]
 struct Shard {
     info: ShardInfo,
-    records: Vec<(SequenceNumber, EventTime, Flight)>,
+    records: Batch,
 }
 
 impl Default for Stream {
@@ -44,12 +44,12 @@ impl Stream {
     ///
     /// # Panics
     /// Never: open shards tile the hashes.
-    pub fn put(&self, flight: &Flight, arrival: EventTime) {
-        let hash = partition_hash(&flight.partition_key);
+    pub fn put(&self, message: &Message, arrival: EventTime) {
+        let hash = partition_hash(&message.partition_key);
         let mut state = self.lock();
         let number = state.number();
         let owner = state.shards.iter_mut().find(|shard| !shard.info.is_closed && shard.info.hash_range.contains(hash));
-        owner.expect("open shards tile the hashes").records.push((number, arrival, flight.clone()));
+        owner.expect("open shards tile the hashes").records.push((number, arrival, message.clone()));
     }
 
     /// The ids of the open shards.
@@ -113,7 +113,7 @@ impl Stream {
     ///
     /// # Panics
     /// If there is no such shard.
-    pub fn batch(&self, shard: &str, first: usize, most: usize) -> Vec<(SequenceNumber, EventTime, Flight)> {
+    pub fn batch(&self, shard: &str, first: usize, most: usize) -> Batch {
         let state = self.lock();
         let shard = state.shards.iter().find(|known| known.info.shard == shard).expect("a shard");
         shard.records.iter().skip(first).take(most).cloned().collect()
@@ -135,13 +135,13 @@ impl State {
 }
 
 /// Records of a shard's batch, borrowed from it.
-pub fn of_batch<'b>(shard: &'b str, batch: &'b [(SequenceNumber, EventTime, Flight)]) -> Vec<Record<'b>> {
-    let record = |(sequence, arrival, flight): &'b (SequenceNumber, EventTime, Flight)| Record {
+pub fn of_batch<'b>(shard: &'b str, batch: &'b [(SequenceNumber, EventTime, Message)]) -> Vec<Record<'b>> {
+    let record = |(sequence, arrival, message): &'b (SequenceNumber, EventTime, Message)| Record {
         shard,
         position: Position { sequence: sequence.clone(), sub_sequence: 0 },
-        partition_key: &flight.partition_key,
+        partition_key: &message.partition_key,
         arrival: *arrival,
-        payload: &flight.payload,
+        payload: &message.payload,
         enriched: None,
     };
     batch.iter().map(record).collect()

@@ -9,9 +9,9 @@ use tidemill_journal::{
 
 use super::Requests;
 use super::fate::{Asked, Fate};
-use crate::ledger::Sender;
-use crate::mutant::Mutant;
-use crate::world::at_once;
+use crate::testing::simulation::ledger::Sender;
+use crate::testing::simulation::mutant::Mutant;
+use crate::testing::simulation::world::at_once;
 
 /// A write, which may outlive its sender's patience.
 pub(super) enum Write {

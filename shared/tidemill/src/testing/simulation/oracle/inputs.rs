@@ -2,28 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use tidemill::EventTime;
-use tidemill_core::{SequenceNumber, Watermark};
+use tidemill_core::SequenceNumber;
 use tidemill_journal::Kind;
 
-use crate::lambda::{Batch, journal_of};
-use crate::plan::Plan;
-use crate::world::World;
-
-/// What moved a journal on.
-pub(super) enum Input {
-    Records(Batch),
-    /// Its time, and the watermark that it came to.
-    Tick(EventTime, Watermark),
-    End,
-}
+use crate::testing::simulation::subject::{Batch, Input};
+use crate::testing::simulation::world::World;
 
 /// Records and ticks as the journal took them.
-pub(super) fn inputs_of(plan: &Plan, world: &World, shard: &str) -> Vec<Input> {
+pub(super) fn inputs_of(world: &World, shard: &str) -> Vec<Input> {
     let all = world.stream.batch(shard, 0, usize::MAX);
     let (mut inputs, mut position) = (Vec::new(), None);
     let state = world.lock();
-    for commit in state.ledger.journals.get(&journal_of(plan, shard)).into_iter().flatten() {
+    for commit in state.ledger.journals.get(&world.journal(shard)).into_iter().flatten() {
         let record = &commit.record;
         let reached = record.position.as_ref().map(|position| position.sequence.clone());
         let is_taken = |sequence: &SequenceNumber| {
@@ -52,7 +42,7 @@ pub(super) fn check_complete(
     inputs: &[Input],
     skipped: &BTreeMap<String, Vec<(usize, usize)>>,
 ) -> Result<(), String> {
-    let mut taken = inputs.iter().filter_map(records).flatten().map(|(sequence, ..)| sequence).peekable();
+    let mut taken = inputs.iter().filter_map(Input::records).flatten().map(|(sequence, ..)| sequence).peekable();
     for (number, (sequence, ..)) in world.stream.batch(shard, 0, usize::MAX).iter().enumerate() {
         if taken.next_if_eq(&sequence).is_some() {
             continue;
@@ -67,10 +57,10 @@ pub(super) fn check_complete(
 }
 
 /// Where a commit leaves records out, it says so: unless the journal had none before, or its writer's look failed.
-pub(super) fn check_gaps(plan: &Plan, world: &World, shard: &str) -> Result<(), String> {
+pub(super) fn check_gaps(world: &World, shard: &str) -> Result<(), String> {
     let all = world.stream.batch(shard, 0, usize::MAX);
     let state = world.lock();
-    let commits = state.ledger.journals.get(&journal_of(plan, shard)).map_or(&[][..], Vec::as_slice);
+    let commits = state.ledger.journals.get(&world.journal(shard)).map_or(&[][..], Vec::as_slice);
     for [before, commit] in commits.array_windows() {
         let Some(position) = &before.record.position else { continue };
         let is_left_out = |sequence: &SequenceNumber| {
@@ -89,11 +79,4 @@ pub(super) fn check_gaps(plan: &Plan, world: &World, shard: &str) -> Result<(), 
         }
     }
     Ok(())
-}
-
-pub(super) const fn records(input: &Input) -> Option<&Batch> {
-    match input {
-        Input::Records(batch) => Some(batch),
-        Input::Tick(..) | Input::End => None,
-    }
 }

@@ -11,10 +11,10 @@ use fastrand::Rng;
 use tidemill_core::SequenceNumber;
 use tidemill_journal::{Format, MemoryStore, Record, SlotItem, StoreError};
 
-use crate::ledger::Sender;
-use crate::mutant::Mutant;
-use crate::plan::Rates;
-use crate::world::World;
+use crate::testing::simulation::ledger::Sender;
+use crate::testing::simulation::mutant::Mutant;
+use crate::testing::simulation::plan::Rates;
+use crate::testing::simulation::world::World;
 use fate::{Asked, Fate};
 
 /// What one environment asks. Cheap to clone.

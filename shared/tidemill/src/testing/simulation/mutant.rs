@@ -2,7 +2,7 @@
 
 /// Which rule is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mutant {
+pub enum Mutant {
     /// The sink acknowledges before all has arrived, and loses the rest.
     EarlyAcknowledgement,
     /// The store puts whatever stands in the slot.
@@ -32,7 +32,8 @@ pub(crate) enum Mutant {
 }
 
 impl Mutant {
-    pub(crate) const ALL: [Self; 13] = [
+    /// All of them.
+    pub const ALL: [Self; 13] = [
         Self::EarlyAcknowledgement,
         Self::UnconditionalPut,
         Self::ConflictAsStored,

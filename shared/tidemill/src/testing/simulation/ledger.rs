@@ -6,7 +6,8 @@ use bytes::Bytes;
 use tidemill_core::{Change, Corrupt, PartRange, Position, Reject, SequenceNumber};
 use tidemill_journal::{Incarnation, JournalId, Kind, Mark, MemoryStore, Output, Record, SlotItem, State, load};
 
-use crate::world::at_once;
+use super::world::at_once;
+use crate::Pipeline;
 
 /// One record as it was stored.
 pub(crate) struct Commit {
@@ -41,6 +42,10 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
+    pub(crate) fn of(pipeline: &Pipeline) -> Self {
+        Self { is_keyed: pipeline.is_keyed(), ..Self::default() }
+    }
+
     /// A record is stored.
     pub(crate) fn store(
         &mut self,

@@ -6,20 +6,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use tidemill_core::EventTime;
-use tidemill_journal::{MemoryStore, Output};
-use tidemill_tests::Stream;
+use tidemill_journal::{JournalId, MemoryStore, Output};
 use tokio::time::Instant;
 
-use crate::ledger::Ledger;
-use crate::mutant::Mutant;
-
-/// The year 2030.
-const EPOCH: i64 = 1_893_456_000_000;
+use super::ledger::Ledger;
+use super::mutant::Mutant;
+use super::stream::{STREAM, Stream};
+use super::subject::Subject;
 
 pub(crate) struct World {
     pub(crate) stream: Stream,
     pub(crate) items: MemoryStore,
     pub(crate) mutant: Option<Mutant>,
+    /// What the clock shows at first.
+    begins: EventTime,
+    /// The pipeline's name.
+    pipeline: String,
     state: Mutex<State>,
 }
 
@@ -38,19 +40,21 @@ pub(crate) struct State {
 }
 
 impl World {
-    pub(crate) fn new(mutant: Option<Mutant>) -> Arc<Self> {
+    pub(crate) fn new(subject: &dyn Subject, mutant: Option<Mutant>) -> Arc<Self> {
+        let pipeline = subject.pipeline();
         let state = State {
             started: Instant::now(),
             offset: 0,
             is_calm: false,
             story: Vec::new(),
             counts: BTreeMap::new(),
-            ledger: Ledger::default(),
+            ledger: Ledger::of(&pipeline),
             violation: None,
             before: Vec::new(),
         };
         let (stream, items) = (Stream::default(), MemoryStore::new());
-        Arc::new(Self { stream, items, mutant, state: Mutex::new(state) })
+        let (begins, pipeline) = (subject.begins(), pipeline.name().to_owned());
+        Arc::new(Self { stream, items, mutant, begins, pipeline, state: Mutex::new(state) })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -60,11 +64,16 @@ impl World {
     /// The time that stamps arrivals and ticks.
     pub(crate) fn clock(&self) -> EventTime {
         let state = self.lock();
-        EventTime::from_millis(EPOCH + state.offset + state.elapsed())
+        self.begins.plus(state.offset + state.elapsed())
     }
 
     pub(crate) fn jump(&self, millis: i64) {
         self.lock().offset += millis;
+    }
+
+    /// The journal of a shard.
+    pub(crate) fn journal(&self, shard: &str) -> JournalId {
+        JournalId { pipeline: self.pipeline.clone(), stream: STREAM.to_owned(), shard: shard.to_owned() }
     }
 
     pub(crate) fn is(&self, mutant: Mutant) -> bool {

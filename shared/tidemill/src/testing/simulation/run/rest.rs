@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::Simulation;
-use crate::lambda::Job;
-use crate::plan::Rates;
+use crate::testing::simulation::lambda::Job;
+use crate::testing::simulation::plan::Rates;
 
 impl Simulation<'_> {
     /// Nothing goes wrong any more: zombies come to an end, everything is delivered, and open shards end.
@@ -30,7 +30,10 @@ impl Simulation<'_> {
             let waits = |shard: &&String| self.mapping.through(shard) < self.world.stream.length(shard).0;
             let Some(shard) = pollable.iter().find(waits).cloned() else { break };
             let before = self.mapping.through(&shard);
-            let batch = self.mapping.take(&self.world.stream, &shard, 10, self.invocations + 1).unwrap_or_default();
+            let batch = self
+                .mapping
+                .take(&self.world.stream, &shard, 10 * self.plan.scale, self.invocations + 1)
+                .unwrap_or_default();
             self.finish(Job::Batch { shard: shard.clone(), batch }).await;
             failures += u32::from(self.mapping.through(&shard) == before);
             if failures > 20 {

@@ -7,12 +7,12 @@ use tidemill_journal::{Deadline, Store as _, upgrade};
 use tokio::time::sleep;
 
 use super::Simulation;
-use crate::cells::Cells;
-use crate::lambda::Invocation;
-use crate::mapping::Mapping;
-use crate::plan::{Begin, Rates};
-use crate::requests::Requests;
-use crate::world::at_once;
+use crate::testing::simulation::cells::Cells;
+use crate::testing::simulation::lambda::Invocation;
+use crate::testing::simulation::mapping::Mapping;
+use crate::testing::simulation::plan::{Begin, Rates};
+use crate::testing::simulation::requests::Requests;
+use crate::testing::simulation::world::at_once;
 
 impl Simulation<'_> {
     pub(super) fn remake(&mut self, begin: Begin) {

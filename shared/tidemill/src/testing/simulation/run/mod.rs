@@ -8,38 +8,43 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidemill_tests::Flight;
 use tokio::time::sleep;
 
-use crate::lambda::{Environment, Invocation, Job};
-use crate::mapping::Mapping;
-use crate::mutant::Mutant;
-use crate::oracle;
-use crate::pipelines::pipeline;
-use crate::plan::{Event, Flaw, Plan, Rates, Sent, What};
-use crate::world::World;
+use crate::testing::simulation::lambda::{Environment, Invocation, Job};
+use crate::testing::simulation::mapping::Mapping;
+use crate::testing::simulation::mutant::Mutant;
+use crate::testing::simulation::oracle;
+use crate::testing::simulation::plan::{Event, Plan, Rates, What};
+use crate::testing::simulation::subject::Subject;
+use crate::testing::simulation::world::World;
 
 /// How many environments there are at most that wait for work.
 const IDLE: usize = 3;
 
 /// What came of a run.
-pub(crate) struct Report {
+#[derive(Clone, Debug)]
+pub struct Report {
     /// Which rule was broken first, if any was.
-    pub(crate) broken: Option<String>,
-    pub(crate) story: Vec<String>,
-    pub(crate) counts: BTreeMap<&'static str, u64>,
+    pub broken: Option<String>,
+    /// What happened, line by line, with the time in seconds.
+    pub story: Vec<String>,
+    /// How often what happened.
+    pub counts: BTreeMap<&'static str, u64>,
 }
 
 /// Runs the plan in a world, which may break a rule.
-pub(crate) fn run(plan: &Plan, mutant: Option<Mutant>) -> Report {
+///
+/// # Panics
+/// If the system gives no runtime.
+pub fn run(plan: &Plan, subject: &dyn Subject, mutant: Option<Mutant>) -> Report {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.expect("a runtime").block_on(async {
-        let mut simulation = Simulation::new(plan, mutant);
+        let mut simulation = Simulation::new(plan, subject, mutant);
         simulation.happen().await;
         simulation.rest().await;
         let world = Arc::clone(&simulation.world);
         if world.violation().is_none() {
-            world.check(oracle::check(plan, &world, &simulation.skipped).await);
+            world.check(oracle::check(subject, &world, &simulation.skipped).await);
         }
         let broken = world.violation();
         let mut state = world.lock();
@@ -49,34 +54,33 @@ pub(crate) fn run(plan: &Plan, mutant: Option<Mutant>) -> Report {
 
 struct Simulation<'p> {
     plan: &'p Plan,
+    subject: &'p dyn Subject,
     world: Arc<World>,
     mapping: Mapping,
     idle: Vec<Environment>,
     running: Vec<Invocation>,
     environments: u64,
     invocations: u64,
-    records: i64,
-    last_tick: Option<tidemill::EventTime>,
+    last_tick: Option<crate::EventTime>,
     /// Records that no mapping delivered, by shard: from and up to.
     skipped: BTreeMap<String, Vec<(usize, usize)>>,
 }
 
 impl<'p> Simulation<'p> {
-    fn new(plan: &'p Plan, mutant: Option<Mutant>) -> Self {
-        let world = World::new(mutant);
-        world.lock().ledger.is_keyed = pipeline(plan.pipeline).is_keyed();
+    fn new(plan: &'p Plan, subject: &'p dyn Subject, mutant: Option<Mutant>) -> Self {
+        let world = World::new(subject, mutant);
         for shard in 1..plan.shards {
             world.stream.split(shard);
         }
         Self {
             plan,
+            subject,
             world,
             mapping: Mapping::default(),
             idle: Vec::new(),
             running: Vec::new(),
             environments: 0,
             invocations: 0,
-            records: 0,
             last_tick: None,
             skipped: BTreeMap::new(),
         }
@@ -97,7 +101,7 @@ impl<'p> Simulation<'p> {
         let world = Arc::clone(&self.world);
         let rates = if event.calm { Rates::default() } else { self.plan.rates };
         match &event.what {
-            What::Put(records) => records.iter().for_each(|sent| self.put(sent)),
+            What::Put(records) => records.clone().for_each(|number| self.put(number)),
             What::Split(choice) => {
                 world.stream.split(*choice);
                 world.count("splits");
@@ -128,18 +132,11 @@ impl<'p> Simulation<'p> {
         }
     }
 
-    fn put(&mut self, sent: &Sent) {
-        self.world.jump(sent.after);
-        let arrival = self.world.clock();
-        let (key, at) = (format!("K{}", sent.key), arrival.as_millis() - sent.behind);
-        let flight = match sent.flaw {
-            Flaw::None => Flight::new(&key, at, self.records),
-            Flaw::Undecodable => Flight { partition_key: key, payload: format!("no flight {}", self.records).into() },
-            Flaw::Misrouted => Flight { partition_key: "elsewhere".to_owned(), ..Flight::new(&key, at, self.records) },
-            Flaw::FarAhead => Flight::new(&key, at + 48 * 3_600_000, self.records),
-        };
-        self.world.stream.put(&flight, arrival);
-        self.records += 1;
+    fn put(&self, number: usize) {
+        let clock = self.world.clock();
+        let (arrival, message) = self.subject.record(number, clock);
+        self.world.jump(arrival.as_millis() - clock.as_millis());
+        self.world.stream.put(&message, arrival);
         self.world.count("records");
     }
 
@@ -185,7 +182,7 @@ impl<'p> Simulation<'p> {
         self.environments += 1;
         let old = self.plan.two_versions && (seed / 8).is_multiple_of(2) && !self.world.lock().is_calm;
         self.world.count(if old { "environments of old code" } else { "environments" });
-        Environment::new(&self.world, self.plan, self.environments, old)
+        Environment::new(&self.world, self.plan, self.subject, self.environments, old)
     }
 
     fn invoke(&mut self, job: Job, seed: u64, rates: Rates) {

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use tidemill::Error;
+use crate::Error;
 use tidemill_core::Position;
 use tidemill_journal::{Error as Journal, StoreError};
 
 use super::{IDLE, Simulation};
-use crate::lambda::{Answer, Answered, Invocation, Job, TIMEOUT, journal_of};
+use crate::testing::simulation::lambda::{Answer, Answered, Invocation, Job, TIMEOUT};
 
 impl Simulation<'_> {
     /// What is finished answers; what takes too long is given up, and killed or left to go on.
@@ -62,7 +62,7 @@ impl Simulation<'_> {
             let last = through.and_then(|through| batch[..through].last());
             if let Some((sequence, ..)) = last.filter(|_| through == Some(batch.len())) {
                 let last = Position { sequence: sequence.clone(), sub_sequence: 0 };
-                let journal = journal_of(self.plan, shard);
+                let journal = self.world.journal(shard);
                 let checked = self.world.lock().ledger.i8_success_means_done(&journal, &last);
                 self.world.check(checked);
             }

@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 
-use crate::plan::Rates;
+use crate::testing::simulation::plan::Rates;
 
 /// How a request goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

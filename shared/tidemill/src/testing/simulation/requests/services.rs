@@ -2,8 +2,8 @@
 
 use std::ops::RangeInclusive;
 
+use crate::handler::{ShardInfo, Source};
 use bytes::Bytes;
-use tidemill::handler::{ShardInfo, Source};
 use tidemill_core::SequenceNumber;
 use tidemill_journal::{
     Attempt, Deadline, Format, Guard, JournalId, Mark, Output, PartId, Put, Record, Sink, SinkError, SlotItem, Store,
@@ -12,8 +12,8 @@ use tidemill_journal::{
 
 use super::Requests;
 use super::writes::Write;
-use crate::mutant::Mutant;
-use crate::world::at_once;
+use crate::testing::simulation::mutant::Mutant;
+use crate::testing::simulation::world::at_once;
 
 impl Store for Requests {
     async fn read_slot(&self, journal: &JournalId, slot: u32) -> Result<Option<SlotItem>, StoreError> {
