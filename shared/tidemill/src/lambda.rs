@@ -57,7 +57,7 @@ async fn start(pipeline: Pipeline, traces: Option<Traces>) -> Result<(), Error> 
     let metrics = Metrics::of(pipeline.name(), variable(METRICS).as_deref(), memory());
     let metrics = metrics.map_err(|problem| Error::Settings(vec![problem]))?;
     let clients = connect().await;
-    let observer = Observer { metrics, flush, usage: clients.usage.clone(), begun, init: None };
+    let observer = Observer { metrics, flush, usage: clients.usage.clone(), since: begun, init: None };
     let streams = settings.sink_streams();
     let sinks = check_streams(&clients.kinesis, &streams);
     let names: Vec<String> = settings.streams.values().cloned().collect();
@@ -207,8 +207,8 @@ struct Observer {
     metrics: Option<Metrics>,
     flush: Option<Flush>,
     usage: UsageMeter,
-    /// When the process began.
-    begun: Instant,
+    /// When the process began, then when its last invocation ended.
+    since: Instant,
     /// What it took until the first invocation could come; told once.
     init: Option<Duration>,
 }
@@ -217,7 +217,8 @@ impl Observer {
     /// Tells of an invocation.
     async fn tell(&mut self, sample: Sample) {
         if let Some(metrics) = &self.metrics {
-            let sample = Sample { usage: self.usage.take(), init: self.init.take(), ..sample };
+            let since = std::mem::replace(&mut self.since, Instant::now()).elapsed();
+            let sample = Sample { usage: self.usage.take(), init: self.init.take(), since, ..sample };
             metrics.write(&sample, now());
         }
         if let Some(flush) = self.flush.clone() {
@@ -234,7 +235,7 @@ fn now() -> i64 {
 }
 
 async fn serve<W: Worker + 'static>(worker: W, rules: Rules, mut observer: Observer) -> Result<(), Error> {
-    observer.init = Some(observer.begun.elapsed());
+    observer.init = Some(observer.since.elapsed());
     let (serving, rules) = (Arc::new(AsyncMutex::new((worker, observer))), Arc::new(rules));
     let bodies = Bodies::default();
     let service = service_fn({
@@ -249,7 +250,13 @@ async fn serve<W: Worker + 'static>(worker: W, rules: Rules, mut observer: Obser
                 let mut serving = serving.lock().await;
                 let (worker, observer) = &mut *serving;
                 let mut sample = Sample { request_id: event.context.request_id, ..Sample::default() };
-                let answer = invoke(worker, &body, &rules, deadline, &mut sample).await;
+                let span = tracing::info_span!(
+                    "invocation",
+                    request_id = sample.request_id,
+                    shard = field::Empty,
+                    commit = field::Empty
+                );
+                let answer = invoke(worker, &body, &rules, deadline, &mut sample).instrument(span).await;
                 let error = answer.as_ref().err().map(Error::kind);
                 observer.tell(Sample { error, tally: worker.take_tally(), all: begun.elapsed(), ..sample }).await;
                 answer
@@ -294,8 +301,27 @@ impl Rules {
     }
 }
 
-/// Decode, work, respond.
+impl Sample {
+    /// The shard at work is known.
+    fn is_of(&mut self, source: &SourceShard) {
+        tracing::Span::current().record("shard", &source.shard);
+        self.shard = Some(source.shard.clone());
+    }
+}
+
+/// Decode, work, respond; a failure is told.
 async fn invoke<W: Worker>(
+    worker: &mut W,
+    body: &[u8],
+    rules: &Rules,
+    deadline: Deadline,
+    sample: &mut Sample,
+) -> Result<impl Serialize + use<W>, Error> {
+    let answer = answer(worker, body, rules, deadline, sample).await;
+    answer.inspect_err(|error| tracing::error!(kind = error.kind(), "{error}"))
+}
+
+async fn answer<W: Worker>(
     worker: &mut W,
     body: &[u8],
     rules: &Rules,
@@ -309,15 +335,14 @@ async fn invoke<W: Worker>(
         Invocation::Batch(batch) => match batch.source() {
             Some(source) => {
                 rules.check_source(&source.stream)?;
-                sample.shard = Some(source.shard.clone());
+                sample.is_of(source);
                 let records = batch.records();
-                work(worker, source, Work::Records(&records), deadline).await?
+                worker.work(source, Work::Records(&records), deadline).await?
             }
             None => Done::default(),
         },
         Invocation::Tick(now) => {
-            let span = tracing::info_span!("tick", commit = field::Empty);
-            let ticked = worker.tick(rules.tick_source()?, now, deadline).instrument(span).await?;
+            let ticked = worker.tick(rules.tick_source()?, now, deadline).await?;
             tracing::info!(%now, shards = ticked.shards, moved = ticked.moved, outputs = ticked.outputs, "tick");
             if ticked.left > 0 {
                 tracing::warn!(
@@ -327,7 +352,10 @@ async fn invoke<W: Worker>(
             }
             return Ok(succeeded());
         }
-        Invocation::Drain(source) if rules.allow_drain => work(worker, &source, Work::Drain, deadline).await?,
+        Invocation::Drain(source) if rules.allow_drain => {
+            sample.is_of(&source);
+            worker.work(&source, Work::Drain, deadline).await?
+        }
         Invocation::Drain(_) => {
             return Err(Error::Event(format!(
                 "the end of input would close every window and the journal for good: it is accepted only where a harness \
@@ -335,24 +363,12 @@ async fn invoke<W: Worker>(
             )));
         }
     };
+    report(&done);
     match done.again_from {
         Some(first) => Ok(failed_from(&first)),
         None if done.is_complete() => Ok(succeeded()),
         None => Err(Error::Event("time was up before everything was closed; send the end of input again".to_owned())),
     }
-}
-
-/// The work of one shard, and what is to be told of it.
-async fn work<W: Worker>(
-    worker: &mut W,
-    source: &SourceShard,
-    work: Work<'_>,
-    deadline: Deadline,
-) -> Result<Done, Error> {
-    let span = tracing::info_span!("batch", shard = source.shard, commit = field::Empty);
-    let done = worker.work(source, work, deadline).instrument(span.clone()).await?;
-    span.in_scope(|| report(&done));
-    Ok(done)
 }
 
 fn report(done: &Done) {
@@ -390,7 +406,6 @@ fn deadline(epoch_millis: u64) -> Deadline {
 
 impl From<Error> for Diagnostic {
     fn from(error: Error) -> Self {
-        tracing::error!(kind = error.kind(), "{error}");
         Self { error_type: error.kind().to_owned(), error_message: error.to_string() }
     }
 }

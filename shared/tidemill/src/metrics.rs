@@ -29,6 +29,8 @@ pub(crate) struct Sample {
     pub(crate) usage: Usage,
     pub(crate) decode: Duration,
     pub(crate) all: Duration,
+    /// Since the invocation before ended, or the process began.
+    pub(crate) since: Duration,
     /// Of the environment, in its first line.
     pub(crate) init: Option<Duration>,
     /// The kind of the error that it ended with.
@@ -126,6 +128,7 @@ fn values(sample: &Sample, now: i64, memory: Option<f64>) -> Vec<(&'static str, 
         ("WriteUnits", "Count", usage.write_units),
         ("SinkWriteUnits", "Count", usage.sink_write_units),
         ("ReadUnits", "Count", usage.read_units),
+        ("WriteRate", "Count/Second", rate(usage.write_units, sample.since)),
         ("WatermarkAge", "Seconds", tally.watermark.map_or(0.0, |watermark| age(watermark, now))),
         ("StateBytes", "Bytes", count(tally.state_bytes)),
         ("MemoryUse", "Percent", memory.unwrap_or_default()),
@@ -166,6 +169,11 @@ const fn whole(number: u64) -> f64 {
     number as f64
 }
 
+/// A second, rounded.
+fn rate(units: f64, time: Duration) -> f64 {
+    if time.is_zero() { 0.0 } else { (units / time.as_secs_f64() * 10.0).round() / 10.0 }
+}
+
 fn percent(part: u64, all: u64) -> f64 {
     (whole(part) * 1_000.0 / whole(all.max(1))).round() / 10.0
 }
@@ -201,6 +209,7 @@ mod tests {
             tally: Tally { done, phases, watermark, commit: Some(7), state_bytes: 1_234, ..Tally::default() },
             usage: Usage { write_units: 2.5, ..Usage::default() },
             init: Some(Duration::from_millis(40)),
+            since: Duration::from_millis(500),
             ..Sample::default()
         }
     }
@@ -223,6 +232,7 @@ mod tests {
             ("Quarantined", "Count", 1.0),
             ("Commits", "Count", 1.0),
             ("WriteUnits", "Count", 2.5),
+            ("WriteRate", "Count/Second", 5.0),
             ("WatermarkAge", "Seconds", 90.5),
             ("StateBytes", "Bytes", 1_234.0),
             ("MemoryUse", "Percent", 50.0),

@@ -4,7 +4,7 @@
 //! never told at level info or above, only where it lies.
 //!
 //! Traces are the `tracing` spans of the phases (`load`, `enrich`, `step`, `commit`, `flush`), at level debug within the
-//! span `batch` or `tick`. Nobody listens to them unless the program adds a layer, and then they cost nothing.
+//! span `invocation`. Unless the program adds a layer nobody listens to them, and they cost nothing.
 
 use std::sync::Arc;
 
