@@ -33,12 +33,22 @@ impl Written {
 
     /// A replay, and the lines of output of all processes. `variables` are set for them.
     fn replay(&self, variables: &str, options: Options) -> (Result<Report, tidemill_harness::Error>, Vec<String>) {
+        self.replay_through("departures", variables, options)
+    }
+
+    /// The same through another of the workspace's programs.
+    fn replay_through(
+        &self,
+        program: &str,
+        variables: &str,
+        options: Options,
+    ) -> (Result<Report, tidemill_harness::Error>, Vec<String>) {
         let input = self.file("first.jsonl");
         fs::write(&input, r#"{"origin":"JFK","departed_at":1357037940000,"delay_min":1}"#).expect("written");
         let first = Options { input: Some(input), expect: Expect::Nothing, ..Options::of("departures") };
         replay(first).expect("builds the function");
         let test = std::env::current_exe().expect("this test");
-        let function = test.ancestors().nth(2).expect("target/debug").join("departures");
+        let function = test.ancestors().nth(2).expect("target/debug").join(program);
         let (script, output) = (self.file("bootstrap"), self.file("output"));
         let (function, written) = (function.display(), output.display());
         fs::write(&script, format!("#!/bin/sh\n{variables} exec '{function}' >> '{written}' 2>&1\n")).expect("written");
@@ -89,6 +99,23 @@ fn each_invocation_writes_one_line_and_they_add_up_to_the_run() {
 fn metrics_can_be_switched_off() {
     let (report, lines) = Written::new().replay("TIDEMILL_METRICS=off", Options::of("departures"));
     assert!(report.is_ok() && metrics(&lines).is_empty() && !lines.is_empty());
+}
+
+/// Cargo builds examples along with tests.
+#[test]
+fn spans_of_the_phases_go_to_a_layer_of_the_program_and_are_flushed_before_each_answer() {
+    let (report, lines) = Written::new().replay_through("examples/traced", "", Options::of("departures"));
+    let report = report.expect("it runs");
+    let count = |line: &str| lines.iter().filter(|written| *written == line).count();
+    let invocations = usize::try_from(report.invocations).expect("few");
+    assert_eq!(count("span invocation in nothing"), invocations);
+    assert_eq!(count("flushed"), invocations);
+    for phase in ["decode", "step", "commit"] {
+        assert_eq!(count(&format!("span {phase} in invocation")), invocations, "{phase}");
+    }
+    assert!(count("span load in invocation") > 0 && count("span flush in invocation") > 0);
+    assert_eq!(metrics(&lines).len(), invocations, "beside metrics and logs");
+    assert!(lines.iter().all(|line| !line.contains("DEBUG")), "logs keep their level");
 }
 
 /// Each holds the word in a way of its own: as text, where a number belongs, as a key, outside of any JSON.

@@ -248,6 +248,72 @@ mod tests {
         assert_eq!((&line["Shard"], &line["Commit"]), (&json!("shardId-000000000000"), &json!(7)));
     }
 
+    fn names() -> Vec<&'static str> {
+        values(&Sample::default(), 0, None).into_iter().map(|(name, ..)| name).collect()
+    }
+
+    #[test]
+    fn the_page_tells_of_each_metric_with_its_unit() {
+        let page = include_str!("../../../docs/operations/metrics.md");
+        let units = |unit| match unit {
+            "Milliseconds" => "ms".to_owned(),
+            unit => str::to_ascii_lowercase(unit),
+        };
+        let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+        let of_metrics = |(name, unit, _)| format!("| `{name}` | {} |", units(unit));
+        for row in values(&Sample::default(), 0, None).into_iter().map(of_metrics) {
+            assert!(rows.iter().any(|line| line.starts_with(&row)), "{row}");
+        }
+    }
+
+    /// What a template's alarms and dashboard look at: `SELECT MAX(Time)`, `MetricName="Time"`.
+    fn looked_at(template: &str) -> Vec<&str> {
+        let of_alarm = template.split("SELECT ").skip(1).filter_map(|rest| rest.split_once('(')?.1.split_once(')'));
+        let of_graph = template.split("MetricName=\\\"").skip(1).filter_map(|rest| rest.split_once("\\\""));
+        of_alarm.chain(of_graph).map(|(name, _)| name).collect()
+    }
+
+    #[test]
+    fn alarms_and_dashboard_look_at_metrics_that_there_are() {
+        let template = include_str!("../../../template.yaml");
+        let (names, looked_at) = (names(), looked_at(template));
+        assert!(looked_at.len() > 30, "{looked_at:?}");
+        assert_eq!(looked_at.iter().find(|name| !names.contains(name)), None);
+        let unwatched: Vec<&str> = names.into_iter().filter(|name| !looked_at.contains(name)).collect();
+        assert_eq!(unwatched, ["Commits", "Failed", "DecodeTime", "LoadTime", "EnrichTime"]);
+    }
+
+    #[test]
+    fn the_page_tells_what_to_do_at_each_alarm() {
+        let (template, page) =
+            (include_str!("../../../template.yaml"), include_str!("../../../docs/operations/metrics.md"));
+        let alarms = template.lines().filter_map(|line| line.strip_prefix("  ")?.strip_suffix("Alarm:"));
+        let alarms: Vec<&str> = alarms.filter(|name| !name.starts_with(' ')).collect();
+        assert_eq!(alarms.len(), 14);
+        for name in &alarms {
+            assert!(page.contains(&format!("\n| `{name}` | ")), "{name}");
+        }
+        assert_eq!(template.matches("AlarmDescription: >-").count(), alarms.len());
+    }
+
+    /// Lambda's own metrics know no stack.
+    #[test]
+    fn alarms_on_lambdas_own_metrics_name_each_function() {
+        let template = include_str!("../../../template.yaml");
+        let mut functions: Vec<&str> =
+            template.lines().filter_map(|line| line.strip_prefix("  ")?.strip_suffix("Function:")).collect();
+        functions.retain(|name| !name.contains(' '));
+        assert_eq!(functions.len(), 6);
+        for metric in ["IteratorAge", "Errors", "Throttles"] {
+            for function in &functions {
+                let named = format!(
+                    "MetricName: {metric}, Dimensions: [{{Name: FunctionName, Value: !Ref {function}Function}}]"
+                );
+                assert!(template.contains(&named), "{metric} of {function}");
+            }
+        }
+    }
+
     #[test]
     fn an_open_breaker_is_a_failure_too() {
         let line = line(&Sample { error: Some("Tidemill.BadRecords"), ..Sample::default() });
