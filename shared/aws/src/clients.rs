@@ -11,7 +11,7 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use futures_util::future::join_all;
 
 use crate::fault::{Fault, Kind};
-use crate::{SinkStream, SinkTable};
+use crate::{SinkStream, SinkTable, UsageMeter};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -30,11 +30,20 @@ pub struct Clients {
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// For the sinks.
     pub kinesis: aws_sdk_kinesis::Client,
+    /// What both took and met.
+    pub usage: UsageMeter,
 }
 
 impl Clients {
     pub(crate) fn of(config: &SdkConfig) -> Self {
-        Self { dynamodb: aws_sdk_dynamodb::Client::new(config), kinesis: aws_sdk_kinesis::Client::new(config) }
+        let usage = UsageMeter::default();
+        let dynamodb = aws_sdk_dynamodb::config::Builder::from(config).interceptor(usage.clone()).build();
+        let kinesis = aws_sdk_kinesis::config::Builder::from(config).interceptor(usage.clone()).build();
+        Self {
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb),
+            kinesis: aws_sdk_kinesis::Client::from_conf(kinesis),
+            usage,
+        }
     }
 }
 

@@ -30,6 +30,7 @@ mod source;
 mod table;
 #[cfg(test)]
 mod testing;
+mod usage;
 
 pub use clients::{Clients, check_streams, check_tables, connect};
 pub use cloudevents::{Destination, Destinations, Envelope, Numbers, Producer};
@@ -40,3 +41,4 @@ pub use respond::{failed_from, succeeded};
 pub use sinks::Sinks;
 pub use source::{KinesisSource, ShardInfo};
 pub use table::{SinkTable, TableSink};
+pub use usage::{Usage, UsageMeter};

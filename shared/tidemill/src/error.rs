@@ -33,8 +33,8 @@ pub enum Error {
         bad: usize,
         /// Of how many.
         of: usize,
-        /// What is wrong with the first of them.
-        example: String,
+        /// What is wrong with the first of them, as one of the reasons of quarantine entries.
+        example: &'static str,
     },
     /// The event is none that this function takes.
     Event(String),
@@ -93,8 +93,9 @@ impl fmt::Display for Error {
             }
             Self::BadRecords { pipeline, bad, of, example } => write!(
                 f,
-                "pipeline {pipeline:?} halts: {bad} of {of} records cannot be processed, the first because {example}. \
-                 Nothing of this step is committed and the position stays; mend the pipeline or its stream and deploy"
+                "pipeline {pipeline:?} halts: {bad} of {of} records cannot be processed, the first for the reason \
+                 `{example}`; TIDEMILL_LOG=debug tells more, in words that may quote the record. Nothing of this step is \
+                 committed and the position stays; mend the pipeline or its stream and deploy"
             ),
             Self::Event(why) => write!(f, "the event cannot be taken: {why}"),
             Self::Journal(error) => error.fmt(f),

@@ -11,25 +11,27 @@ use lambda_runtime::{Diagnostic, LambdaEvent, LambdaInvocation, Runtime, service
 use serde::Serialize;
 use tidemill_aws::{
     DynamoStore, Invocation, KinesisSink, KinesisSource, SinkStream, SinkTable, Sinks, SourceShard, TableSink,
-    check_streams, check_tables, connect, decode, failed_from, succeeded,
+    UsageMeter, check_streams, check_tables, connect, decode, failed_from, succeeded,
 };
 use tidemill_core::EventTime;
 use tidemill_journal::{Deadline, Incarnation, Sink, Store};
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::Instant;
 use tower::{Layer, Service};
-use tracing::Level;
+use tracing::{Instrument, field};
 
-use crate::handler::{Done, Handler, Limits, RelayHandler, Source, Ticked, Work};
+use crate::handler::{Done, Handler, Limits, RelayHandler, Source, Tally, Ticked, Work};
+use crate::metrics::{METRICS, Metrics, Sample};
 use crate::settings::{self, ALLOW_DRAIN, SOURCE, Settings};
+use crate::telemetry::{self, Flush};
 use crate::{Error, Pipeline};
+
+pub use crate::telemetry::Traces;
 
 /// Kept back from Lambda's deadline, so that an answer can still be given.
 const MARGIN: Duration = Duration::from_millis(500);
 /// A deadline before this (the year 2001) is none: `cargo lambda watch` sends one in 1970.
 const EARLIEST_DEADLINE: u64 = 1_000_000_000_000;
-/// The variable that sets the log level: error, warn, info (the default), debug or trace.
-const LOG_LEVEL: &str = "TIDEMILL_LOG";
 
 /// Runs the pipeline in the Lambda runtime until the environment ends. Settings come from the environment
 /// ([`settings`]), credentials and region as for every AWS SDK.
@@ -37,9 +39,25 @@ const LOG_LEVEL: &str = "TIDEMILL_LOG";
 /// # Errors
 /// Everything that keeps the function from starting, at once: unset variables, missing streams.
 pub async fn run(pipeline: Pipeline) -> Result<(), Error> {
-    start_logging();
+    start(pipeline, None).await
+}
+
+/// The same, and the spans of its phases go to a layer of the program's own: to OpenTelemetry, say.
+///
+/// # Errors
+/// As for [`run`].
+pub async fn run_traced(pipeline: Pipeline, traces: Traces) -> Result<(), Error> {
+    start(pipeline, Some(traces)).await
+}
+
+async fn start(pipeline: Pipeline, traces: Option<Traces>) -> Result<(), Error> {
+    let begun = Instant::now();
+    let flush = telemetry::start(traces);
     let settings = require_lambda(Settings::read(&pipeline, &variables()))?;
+    let metrics = Metrics::of(pipeline.name(), variable(METRICS).as_deref(), memory());
+    let metrics = metrics.map_err(|problem| Error::Settings(vec![problem]))?;
     let clients = connect().await;
+    let observer = Observer { metrics, flush, usage: clients.usage.clone(), since: begun, init: None };
     let streams = settings.sink_streams();
     let sinks = check_streams(&clients.kinesis, &streams);
     let names: Vec<String> = settings.streams.values().cloned().collect();
@@ -53,7 +71,7 @@ pub async fn run(pipeline: Pipeline) -> Result<(), Error> {
         let (streams, tables) = tokio::join!(sinks, check_tables(&clients.dynamodb, &tables));
         refuse(streams.into_iter().chain(tables))?;
         tracing::info!(pipeline = %pipeline, "ready");
-        return serve(RelayHandler::new(pipeline, sink), rules).await;
+        return serve(RelayHandler::new(pipeline, sink), rules, observer).await;
     };
     let store = DynamoStore::new(clients.dynamodb.clone(), journal_table);
     let (streams, tables, journal) = tokio::join!(sinks, check_tables(&clients.dynamodb, &tables), store.check());
@@ -61,7 +79,7 @@ pub async fn run(pipeline: Pipeline) -> Result<(), Error> {
     tracing::info!(pipeline = %pipeline, "ready");
     let source = KinesisSource::new(clients.kinesis);
     let handler = Handler::new(pipeline, store, sink, limits(), Box::new(draw_incarnation)).watching(source);
-    serve(handler, rules).await
+    serve(handler, rules, observer).await
 }
 
 fn refuse(problems: impl Iterator<Item = String>) -> Result<(), Error> {
@@ -114,16 +132,16 @@ fn require_lambda(settings: Result<Settings, Error>) -> Result<Settings, Error> 
     Err(Error::Settings(problems))
 }
 
-fn start_logging() {
-    let level = variable(LOG_LEVEL).and_then(|level| level.parse().ok()).unwrap_or(Level::INFO);
-    // A subscriber that the program itself installed before stays.
-    let _ = tracing_subscriber::fmt().json().with_max_level(level).with_target(false).try_init();
+/// The function's memory in bytes.
+fn memory() -> Option<u64> {
+    let megabytes = variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")?.parse::<u64>().ok()?;
+    Some(megabytes << 20)
 }
 
 /// State at rest may take an eighth of the function's memory as stored; decoded it takes several times as much.
 fn limits() -> Limits {
-    let memory = variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|megabytes| megabytes.parse::<usize>().ok());
-    memory.map_or_else(Limits::default, |megabytes| Limits { cache_bytes: (megabytes << 20) / 8, ..Limits::default() })
+    let memory = memory().and_then(|bytes| usize::try_from(bytes).ok());
+    memory.map_or_else(Limits::default, |bytes| Limits { cache_bytes: bytes / 8, ..Limits::default() })
 }
 
 fn draw_incarnation() -> Incarnation {
@@ -147,6 +165,9 @@ trait Worker: Send {
         work: Work<'_>,
         deadline: Deadline,
     ) -> impl Future<Output = Result<Done, Error>> + Send;
+
+    /// What was done since this was last asked.
+    fn take_tally(&mut self) -> Tally;
 }
 
 impl<S: Store, K: Sink, P: Source> Worker for Handler<S, K, P> {
@@ -156,6 +177,10 @@ impl<S: Store, K: Sink, P: Source> Worker for Handler<S, K, P> {
 
     async fn work(&mut self, source: &SourceShard, work: Work<'_>, deadline: Deadline) -> Result<Done, Error> {
         self.handle(&source.stream, &source.shard, work, deadline).await
+    }
+
+    fn take_tally(&mut self) -> Tally {
+        self.take_tally()
     }
 }
 
@@ -171,21 +196,70 @@ impl<K: Sink> Worker for RelayHandler<K> {
             Work::Tick(_) | Work::Drain => Ok(Done::default()),
         }
     }
+
+    fn take_tally(&mut self) -> Tally {
+        self.take_tally()
+    }
 }
 
-async fn serve<W: Worker + 'static>(worker: W, rules: Rules) -> Result<(), Error> {
-    let (worker, rules) = (Arc::new(AsyncMutex::new(worker)), Arc::new(rules));
+/// Tells what invocations did and met.
+struct Observer {
+    metrics: Option<Metrics>,
+    flush: Option<Flush>,
+    usage: UsageMeter,
+    /// When the process began, then when its last invocation ended.
+    since: Instant,
+    /// What it took until the first invocation could come; told once.
+    init: Option<Duration>,
+}
+
+impl Observer {
+    /// Tells of an invocation.
+    async fn tell(&mut self, sample: Sample) {
+        if let Some(metrics) = &self.metrics {
+            let since = std::mem::replace(&mut self.since, Instant::now()).elapsed();
+            let sample = Sample { usage: self.usage.take(), init: self.init.take(), since, ..sample };
+            metrics.write(&sample, now());
+        }
+        if let Some(flush) = self.flush.clone() {
+            // An exporter that panics is its own affair.
+            let _ = tokio::task::spawn_blocking(move || flush()).await;
+        }
+    }
+}
+
+/// Milliseconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+async fn serve<W: Worker + 'static>(worker: W, rules: Rules, mut observer: Observer) -> Result<(), Error> {
+    observer.init = Some(observer.since.elapsed());
+    let (serving, rules) = (Arc::new(AsyncMutex::new((worker, observer))), Arc::new(rules));
     let bodies = Bodies::default();
     let service = service_fn({
         let bodies = bodies.clone();
         move |event: LambdaEvent<()>| {
-            let (worker, rules) = (Arc::clone(&worker), Arc::clone(&rules));
+            let (serving, rules) = (Arc::clone(&serving), Arc::clone(&rules));
             let body = bodies.take(&event.context.request_id);
             // Boxed: the SDKs' futures within are so large that their layout overflows the compiler's depth limit.
             Box::pin(async move {
+                let begun = Instant::now();
                 let deadline = deadline(event.context.deadline);
-                let mut worker = worker.lock().await;
-                invoke(&mut *worker, &body, &rules, deadline).await
+                let mut serving = serving.lock().await;
+                let (worker, observer) = &mut *serving;
+                let mut sample = Sample { request_id: event.context.request_id, ..Sample::default() };
+                let span = tracing::info_span!(
+                    "invocation",
+                    request_id = sample.request_id,
+                    shard = field::Empty,
+                    commit = field::Empty
+                );
+                let answer = invoke(worker, &body, &rules, deadline, &mut sample).instrument(span).await;
+                let error = answer.as_ref().err().map(Error::kind);
+                observer.tell(Sample { error, tally: worker.take_tally(), all: begun.elapsed(), ..sample }).await;
+                answer
             })
         }
     });
@@ -227,17 +301,41 @@ impl Rules {
     }
 }
 
-/// Decode, work, respond.
+impl Sample {
+    /// The shard at work is known.
+    fn is_of(&mut self, source: &SourceShard) {
+        tracing::Span::current().record("shard", &source.shard);
+        self.shard = Some(source.shard.clone());
+    }
+}
+
+/// Decode, work, respond; a failure is told.
 async fn invoke<W: Worker>(
     worker: &mut W,
     body: &[u8],
     rules: &Rules,
     deadline: Deadline,
+    sample: &mut Sample,
 ) -> Result<impl Serialize + use<W>, Error> {
-    let done = match decode(body).map_err(|e| Error::Event(e.to_string()))? {
+    let answer = answer(worker, body, rules, deadline, sample).await;
+    answer.inspect_err(|error| tracing::error!(kind = error.kind(), "{error}"))
+}
+
+async fn answer<W: Worker>(
+    worker: &mut W,
+    body: &[u8],
+    rules: &Rules,
+    deadline: Deadline,
+    sample: &mut Sample,
+) -> Result<impl Serialize + use<W>, Error> {
+    let begun = Instant::now();
+    let decoded = tracing::debug_span!("decode").in_scope(|| decode(body));
+    sample.decode = begun.elapsed();
+    let done = match decoded.map_err(|e| Error::Event(e.to_string()))? {
         Invocation::Batch(batch) => match batch.source() {
             Some(source) => {
                 rules.check_source(&source.stream)?;
+                sample.is_of(source);
                 let records = batch.records();
                 worker.work(source, Work::Records(&records), deadline).await?
             }
@@ -254,7 +352,10 @@ async fn invoke<W: Worker>(
             }
             return Ok(succeeded());
         }
-        Invocation::Drain(source) if rules.allow_drain => worker.work(&source, Work::Drain, deadline).await?,
+        Invocation::Drain(source) if rules.allow_drain => {
+            sample.is_of(&source);
+            worker.work(&source, Work::Drain, deadline).await?
+        }
         Invocation::Drain(_) => {
             return Err(Error::Event(format!(
                 "the end of input would close every window and the journal for good: it is accepted only where a harness \
@@ -305,7 +406,6 @@ fn deadline(epoch_millis: u64) -> Deadline {
 
 impl From<Error> for Diagnostic {
     fn from(error: Error) -> Self {
-        tracing::error!(kind = error.kind(), "{error}");
         Self { error_type: error.kind().to_owned(), error_message: error.to_string() }
     }
 }

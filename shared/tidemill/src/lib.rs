@@ -36,9 +36,11 @@
 mod error;
 pub mod handler;
 pub mod lambda;
+pub mod metrics;
 mod outbox;
 pub mod pipeline;
 pub mod settings;
+mod telemetry;
 pub mod testing;
 
 pub use error::{Error, PipelineError};

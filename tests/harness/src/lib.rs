@@ -29,6 +29,7 @@ pub mod findings;
 pub mod input;
 pub mod kept;
 pub mod mapping;
+pub mod permission;
 pub mod progress;
 mod random;
 pub mod replay;

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure as OnFailure};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure as OnFailure,
+};
 use futures_util::future::join_all;
 use futures_util::{TryStreamExt, stream};
 use tidemill_journal::{Deadline, Output, Sink, SinkError};
@@ -168,7 +170,9 @@ impl TableSink {
         held: Option<&Held>,
         deadline: Deadline,
     ) -> Result<Try, SinkError> {
-        let update = update(self.client.update_item().table_name(&table.table), row, held);
+        let update = self.client.update_item().table_name(&table.table);
+        let update = update.return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let update = self::update(update, row, held);
         // Dropping the request ends it: nothing outlives the call.
         let answer = tokio::select! {
             answer = update.send() => answer,

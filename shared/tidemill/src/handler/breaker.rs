@@ -50,13 +50,16 @@ impl Breaker {
         for output in outputs {
             if let Output::Quarantined(entry) = output {
                 bad += 1;
-                example.get_or_insert_with(|| entry.reject.to_string());
+                example.get_or_insert(&entry.reject);
             }
         }
         let Some(example) = example else { return Ok(0) };
         let (all, of) = (self.bad + bad, self.taken + taken);
         let halts = pipeline.on_bad() == OnBad::Halt || 2 * all > of.max(STRETCH);
         if halts {
+            // The message may quote the record, which is nothing for a log or for Lambda's answer.
+            tracing::debug!(reason = example.reason.as_str(), "the first bad record: {}", example.message);
+            let example = example.reason.as_str();
             return Err(Error::BadRecords { pipeline: pipeline.name().to_owned(), bad: all, of, example });
         }
         Ok(bad)

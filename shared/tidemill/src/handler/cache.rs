@@ -45,7 +45,8 @@ impl Cache {
         }
     }
 
-    fn used(&self) -> usize {
+    /// About how many bytes all of them take as stored.
+    pub(super) fn used(&self) -> usize {
         self.shards.values().map(|(_, open)| open.state.bytes()).sum()
     }
 

@@ -18,6 +18,8 @@ pub struct Done {
     pub commits: usize,
     /// Outputs committed: results, late records and quarantine entries.
     pub outputs: usize,
+    /// Results among them.
+    pub results: usize,
     /// Records late for every window.
     pub late: usize,
     /// Entries for the quarantine.
@@ -48,6 +50,7 @@ impl Done {
     pub(super) fn add(&mut self, step: &Step) {
         self.taken += step.taken;
         self.outputs += step.outputs.len();
+        self.results += step.outputs.iter().filter(|output| matches!(output, Output::Result(_))).count();
         self.late += step.late;
         self.sent_twice += step.repeats;
         self.quarantined += step.outputs.iter().filter(|output| matches!(output, Output::Quarantined(_))).count();
@@ -59,6 +62,7 @@ impl Done {
         self.taken += later.taken;
         self.commits += later.commits;
         self.outputs += later.outputs;
+        self.results += later.results;
         self.late += later.late;
         self.sent_twice += later.sent_twice;
         self.quarantined += later.quarantined;

@@ -10,9 +10,11 @@ mod relay;
 mod shard;
 mod source;
 mod suspicion;
+mod tally;
 mod tick;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tidemill_core::{Caps, Enriched, EventTime, Record, Shard, Step};
 use tidemill_journal::{
@@ -27,10 +29,13 @@ use cache::Cache;
 use next::{Next, behind, next};
 use shard::OpenShard;
 use suspicion::Suspicion;
+use tally::{clocked, timed};
+use tracing::{Span, debug_span};
 
 pub use done::Done;
 pub use relay::RelayHandler;
 pub use source::{Source, Unwatched};
+pub use tally::{Phases, Tally};
 pub use tick::Ticked;
 pub use tidemill_aws::ShardInfo;
 
@@ -82,6 +87,7 @@ pub struct Handler<S, K, P = Unwatched> {
     shards: Cache,
     /// Journals that this process has worked on, with their bad records: a process that lives has not crashed on them.
     survived: BTreeMap<JournalId, Breaker>,
+    tally: Tally,
 }
 
 impl<S: Store, K: Sink> Handler<S, K> {
@@ -90,13 +96,14 @@ impl<S: Store, K: Sink> Handler<S, K> {
         let outbox = Outbox::of(&pipeline);
         let shards = Cache::new(limits.cache_bytes);
         let source = Unwatched;
-        Self { pipeline, outbox, store, sink, source, draw_incarnation, limits, shards, survived: BTreeMap::new() }
+        let (survived, tally) = (BTreeMap::new(), Tally::default());
+        Self { pipeline, outbox, store, sink, source, draw_incarnation, limits, shards, survived, tally }
     }
 
     /// Looks at the source stream for records that the event source left out.
     pub fn watching<P: Source>(self, source: P) -> Handler<S, K, P> {
-        let Self { pipeline, outbox, store, sink, draw_incarnation, limits, shards, survived, .. } = self;
-        Handler { pipeline, outbox, store, sink, source, draw_incarnation, limits, shards, survived }
+        let Self { pipeline, outbox, store, sink, draw_incarnation, limits, shards, survived, tally, .. } = self;
+        Handler { pipeline, outbox, store, sink, source, draw_incarnation, limits, shards, survived, tally }
     }
 }
 
@@ -104,6 +111,11 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
     /// The pipeline.
     pub const fn pipeline(&self) -> &Pipeline {
         &self.pipeline
+    }
+
+    /// What was done since this was last asked.
+    pub fn take_tally(&mut self) -> Tally {
+        Tally { state_bytes: self.shards.used(), ..std::mem::take(&mut self.tally) }
     }
 
     /// Does the work. If it is done ([`Done::is_complete`]), every record is in, everything due is fired, and all outputs
@@ -121,11 +133,15 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
     ) -> Result<Done, Error> {
         let journal = self.pipeline.journal(stream, shard);
         let loaded = usize::from(self.shards.view(&journal).is_none());
-        let mut open = self.open(&journal, deadline).await?;
+        let mut load = Duration::ZERO;
+        let opened = timed(&mut load, debug_span!("load"), self.open(&journal, deadline)).await;
+        self.tally.phases.load += load;
+        let mut open = opened?;
         let result = self.work(&journal, &mut open, work, deadline).await;
         // An error is no crash: this process lives to tell.
         let cleared = open.suspicion.clear(&self.store, &journal, &open.view).await;
         self.survived.insert(journal.clone(), open.breaker);
+        self.tally.add_shard(&mut open);
         // A failed flush or put leaves the view what it was; what the step touched goes.
         open.state.discard();
         if open.is_exact {
@@ -133,6 +149,7 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
         }
         let mut done = result?;
         done.loads += loaded;
+        self.tally.add_done(&done);
         cleared.map(|()| done)
     }
 
@@ -196,7 +213,10 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
             if done.commits > 0 && deadline.has_passed() {
                 return Ok(done.unfinished(work, open.view.position()));
             }
-            let enriched = if fresh.is_empty() { Vec::new() } else { enricher.enrich(stretch).await };
+            let enriched = match fresh.is_empty() {
+                true => Vec::new(),
+                false => timed(&mut open.phases.enrich, debug_span!("enrich"), enricher.enrich(stretch)).await,
+            };
             let stretch: Vec<Record<'_>> = with_enriched(stretch, &enriched);
             done.absorb(self.run(journal, open, Work::Records(&stretch), deadline).await?);
             if !done.is_complete() {
@@ -223,7 +243,8 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
                 Work::Tick(now) if done.conflicts == 0 => self.quiet_watermark(journal, &open.view, now).await?,
                 _ => None,
             };
-            let flushed = flush(&self.store, &self.sink, journal, &mut open.view, deadline).await?;
+            let sent = flush(&self.store, &self.sink, journal, &mut open.view, deadline);
+            let flushed = timed(&mut open.phases.flush, debug_span!("flush"), sent).await?;
             let view = flushed.view();
             let Some(next) = next(view, open.state.as_ref(), work, quiet) else {
                 if open.is_current || still_holds(&self.store, journal, &open.view).await? {
@@ -236,7 +257,10 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
             if done.commits > 0 && deadline.has_passed() {
                 return Ok(done.unfinished(work, view.position()));
             }
-            let step = open.suspicion.step(open.state.as_mut(), &next, caps);
+            let suspicion = open.suspicion;
+            let step = clocked(&mut open.phases.step, debug_span!("step"), || {
+                suspicion.step(open.state.as_mut(), &next, caps)
+            });
             open.breaker.check(&self.pipeline, &step)?;
             let gap = match next.records.first() {
                 Some(first) => gap::find(&self.source, journal, view, first, open.is_new).await,
@@ -244,8 +268,10 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
             };
             let mut draft = self.draft(journal, view, &next, &step, open.state.as_mut())?;
             (draft.gap, draft.tick, draft.may_spill) = (gap.clone(), tick_time(work, next.kind), may_spill);
-            match commit(&self.store, journal, flushed, draft, open.state.as_ref(), deadline).await? {
+            let written = commit(&self.store, journal, flushed, draft, open.state.as_ref(), deadline);
+            match timed(&mut open.phases.commit, debug_span!("commit"), written).await? {
                 Committed::Done => {
+                    Span::current().record("commit", open.view.number());
                     open.state.install();
                     open.is_current = true;
                     open.is_new &= step.taken == 0;

@@ -3,8 +3,10 @@
 use tidemill_aws::Producer;
 use tidemill_core::{Output, Record};
 use tidemill_journal::{Deadline, Incarnation, Sink};
+use tracing::debug_span;
 
 use super::breaker::Breaker;
+use super::tally::{Phases, Tally, clocked, timed};
 use super::{Done, with_enriched};
 use crate::outbox::Outbox;
 use crate::{Error, Pipeline};
@@ -21,12 +23,18 @@ pub struct RelayHandler<K> {
     outbox: Outbox,
     sink: K,
     breaker: Breaker,
+    tally: Tally,
 }
 
 impl<K: Sink> RelayHandler<K> {
     /// A handler of `pipeline`, which has no key.
     pub fn new(pipeline: Pipeline, sink: K) -> Self {
-        Self { outbox: Outbox::of(&pipeline), pipeline, sink, breaker: Breaker::default() }
+        Self { outbox: Outbox::of(&pipeline), pipeline, sink, breaker: Breaker::default(), tally: Tally::default() }
+    }
+
+    /// What was done since this was last asked.
+    pub fn take_tally(&mut self) -> Tally {
+        std::mem::take(&mut self.tally)
     }
 
     /// Sends what comes of the records. If it is done ([`Done::is_complete`]), all outputs are acknowledged.
@@ -34,6 +42,18 @@ impl<K: Sink> RelayHandler<K> {
     /// # Errors
     /// If the sink refuses or does not answer in time; [`Error::BadRecords`] if too many records cannot be processed.
     pub async fn handle(
+        &mut self,
+        stream: &str,
+        shard: &str,
+        records: &[Record<'_>],
+        deadline: Deadline,
+    ) -> Result<Done, Error> {
+        let done = self.relay(stream, shard, records, deadline).await?;
+        self.tally.add_done(&done);
+        Ok(done)
+    }
+
+    async fn relay(
         &mut self,
         stream: &str,
         shard: &str,
@@ -49,14 +69,18 @@ impl<K: Sink> RelayHandler<K> {
                 let again_from = stretch.first().map(|record| record.position.sequence.clone());
                 return Ok(Done { again_from, is_unfinished: true, ..done });
             }
-            let made = self.make(stretch).await;
+            let mut phases = Phases::default();
+            let made = self.make(stretch, &mut phases).await;
             self.breaker.check_and_count(&self.pipeline, stretch.len(), made.iter().flatten())?;
             let mut outputs = Vec::new();
             for (record, made) in stretch.iter().zip(&made) {
                 outputs.extend(self.outbox.pack_record(&producer, (&record.position, &floor), made, &self.sink));
                 done.quarantined += made.iter().filter(|output| matches!(output, Output::Quarantined(_))).count();
+                done.results += made.iter().filter(|output| matches!(output, Output::Result(_))).count();
             }
-            self.sink.send(&outputs, deadline).await.map_err(|error| Error::Sink(error.to_string()))?;
+            let sent = timed(&mut phases.flush, debug_span!("flush"), self.sink.send(&outputs, deadline)).await;
+            self.tally.add_phases(phases);
+            sent.map_err(|error| Error::Sink(error.to_string()))?;
             done.taken += stretch.len();
             done.outputs += outputs.len();
         }
@@ -64,12 +88,14 @@ impl<K: Sink> RelayHandler<K> {
     }
 
     /// What comes of each record.
-    async fn make(&self, records: &[Record<'_>]) -> Vec<Vec<Output>> {
+    async fn make(&self, records: &[Record<'_>], phases: &mut Phases) -> Vec<Vec<Output>> {
         let enriched = match self.pipeline.enricher() {
-            Some(enricher) => enricher.enrich(records).await,
+            Some(enricher) => timed(&mut phases.enrich, debug_span!("enrich"), enricher.enrich(records)).await,
             None => Vec::new(),
         };
         let Some(stateless) = self.pipeline.stateless() else { return Vec::new() };
-        with_enriched(records, &enriched).iter().map(|record| stateless.apply(record)).collect()
+        clocked(&mut phases.step, debug_span!("step"), || {
+            with_enriched(records, &enriched).iter().map(|record| stateless.apply(record)).collect()
+        })
     }
 }

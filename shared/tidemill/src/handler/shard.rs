@@ -5,6 +5,7 @@ use tidemill_journal::{CaughtUp, JournalId, Store, View, catch_up};
 
 use super::breaker::Breaker;
 use super::suspicion::Suspicion;
+use super::tally::Phases;
 use crate::Error;
 
 /// A shard's journal as far as it was read, and the keyed state there.
@@ -19,18 +20,23 @@ pub(super) struct OpenShard {
     pub(super) is_new: bool,
     pub(super) suspicion: Suspicion,
     pub(super) breaker: Breaker,
+    pub(super) phases: Phases,
+    /// How often it was read what others committed.
+    pub(super) catch_ups: usize,
 }
 
 impl OpenShard {
     /// As it was found in its journal.
     pub(super) fn found(view: View, state: Box<dyn Shard>) -> Self {
         let (suspicion, breaker) = (Suspicion::None, Breaker::default());
-        Self { view, state, is_exact: true, is_current: true, is_new: true, suspicion, breaker }
+        let (phases, catch_ups) = (Phases::default(), 0);
+        Self { view, state, is_exact: true, is_current: true, is_new: true, suspicion, breaker, phases, catch_ups }
     }
 
     /// Takes in what others committed.
     pub(super) async fn follow<S: Store>(&mut self, store: &S, journal: &JournalId) -> Result<CaughtUp, Error> {
         self.state.discard();
+        self.catch_ups += 1;
         // View and state move together or are lost together.
         self.is_exact = false;
         let caught_up = catch_up(store, journal, &mut self.view, self.state.as_mut()).await?;

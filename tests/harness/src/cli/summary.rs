@@ -361,6 +361,7 @@ mod tests {
             write_units: 100.5,
             read_units: 1.0,
             requests: BTreeMap::new(),
+            permissions: Default::default(),
             cpu_ms: Some(700),
             longest_invocation_ms: 30,
         };

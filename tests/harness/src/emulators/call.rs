@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use axum::http::HeaderMap;
 use serde_json::Value;
 
+use crate::permission::{self, Permission};
+
 /// The services that are emulated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
@@ -20,6 +22,8 @@ pub struct Call {
     class: Option<String>,
     /// The table that results go to, if it is for one.
     sink: Option<String>,
+    /// What it needs of IAM.
+    pub(crate) permissions: BTreeSet<Permission>,
 }
 
 const TARGET: &str = "x-amz-target";
@@ -31,8 +35,14 @@ impl Call {
         let (service, operation) = target.and_then(|target| target.split_once('.')).unwrap_or_default();
         // DynamoDB_20120810 and DynamoDBStreams_20120810; Kinesis_20131202.
         let service = if service.starts_with("DynamoDB") { Service::DynamoDb } else { Service::Kinesis };
+        let named = (service == Service::Kinesis).then(|| permission::of_kinesis(operation, body)).flatten();
         let body = (service == Service::DynamoDb).then(|| parsed(body)).flatten();
+        let permissions = match &body {
+            Some(body) => permission::of_dynamodb(operation, body),
+            None => named.into_iter().collect(),
+        };
         Self {
+            permissions,
             service,
             operation: operation.to_owned(),
             class: body.as_ref().and_then(item_class),

@@ -1,11 +1,12 @@
 //! What functions ask of the emulated account, and what it costs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
 use super::call::Call;
+use crate::permission::Permission;
 
 /// Counts requests and capacity over all environments of a run.
 #[derive(Debug, Default)]
@@ -22,12 +23,20 @@ pub struct Usage {
     pub write_units: f64,
     /// Read capacity units, as the answers state them.
     pub read_units: f64,
+    /// What the requests need of IAM.
+    pub permissions: BTreeSet<Permission>,
 }
 
 impl Meter {
     /// Counts a request that reached its service.
     pub(crate) fn request(&self, call: &Call) {
-        *self.usage().requests.entry(call.kind()).or_default() += 1;
+        let mut usage = self.usage();
+        *usage.requests.entry(call.kind()).or_default() += 1;
+        for permission in &call.permissions {
+            if !usage.permissions.contains(permission) {
+                usage.permissions.insert(permission.clone());
+            }
+        }
     }
 
     /// Counts the capacity that an answer of DynamoDB states.
@@ -71,8 +80,6 @@ impl Meter {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use axum::http::{HeaderMap, HeaderValue};
 
     use super::*;

@@ -33,11 +33,13 @@ impl Log {
             let mut line = Vec::new();
             while matches!(output.read_until(b'\n', &mut line).await, Ok(read) if read > 0) {
                 let text = String::from_utf8_lossy(line.trim_ascii_end());
-                if let Some(progress) = &echo {
-                    progress.log(&text);
-                }
-                if !of_backtrace(&text) {
-                    keep(&mut locked(&lines), &text);
+                if !is_metrics(&text) {
+                    if let Some(progress) = &echo {
+                        progress.log(&text);
+                    }
+                    if !of_backtrace(&text) {
+                        keep(&mut locked(&lines), &text);
+                    }
                 }
                 line.clear();
             }
@@ -65,6 +67,11 @@ fn keep(lines: &mut VecDeque<String>, line: &str) {
     lines.push_back(line.chars().take(KEPT_CHARS).collect());
 }
 
+/// Whether a line is metrics in CloudWatch's embedded format: one an invocation, for machines.
+fn is_metrics(line: &str) -> bool {
+    line.starts_with(r#"{"_aws":"#)
+}
+
 /// Whether a line belongs to a backtrace, which would push out the message before it.
 fn of_backtrace(line: &str) -> bool {
     let line = line.trim_start();
@@ -87,6 +94,14 @@ mod tests {
         assert!(!of_backtrace("thread 'main' panicked at src/main.rs:14:5:"));
         assert!(!of_backtrace("14 records"));
         assert!(!of_backtrace("key: value"));
+    }
+
+    #[tokio::test]
+    async fn metrics_are_no_log() {
+        let mut log = Log::new();
+        let text = "before\n{\"_aws\":{\"Timestamp\":1},\"Records\":5}\n{\"level\":\"INFO\"}\n";
+        log.follow(std::io::Cursor::new(text.as_bytes()), None);
+        assert_eq!(log.tail().await, ["before", "{\"level\":\"INFO\"}"]);
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 //! What a replay found.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,6 +11,7 @@ use crate::emulators::{Emulators, Usage};
 use crate::environment::KillKind;
 use crate::error::Error;
 use crate::mapping::{Link, Mapping};
+use crate::permission::Permission;
 
 use super::prepare::{Prepared, file_name};
 use super::resharded::Resharded;
@@ -112,6 +113,8 @@ pub struct Share {
     pub read_units: f64,
     /// Its requests by kind.
     pub requests: BTreeMap<String, u64>,
+    /// What its requests need of IAM.
+    pub permissions: BTreeSet<Permission>,
     /// CPU time of its processes; `None` where the system does not tell.
     pub cpu_ms: Option<u64>,
     /// Its longest invocation, of whatever outcome.
@@ -182,7 +185,7 @@ impl Prepared {
 fn share(mapping: &Mapping, cpu: Option<Duration>) -> Share {
     let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let (tally, deployment) = (&mapping.tally, mapping.pool.deployment());
-    let Usage { requests, write_units, read_units } = deployment.meter.total();
+    let Usage { requests, write_units, read_units, permissions } = deployment.meter.total();
     Share {
         function: deployment.function.id.clone(),
         records: of(&tally.records),
@@ -194,6 +197,7 @@ fn share(mapping: &Mapping, cpu: Option<Duration>) -> Share {
         write_units,
         read_units,
         requests,
+        permissions,
         cpu_ms: cpu.map(millis),
         longest_invocation_ms: of(&deployment.longest_ms),
     }

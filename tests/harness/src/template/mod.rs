@@ -8,6 +8,7 @@
 
 mod event_source;
 mod function;
+mod grants;
 mod node;
 mod property;
 mod resolve;
@@ -27,7 +28,7 @@ use crate::findings::{Findings, listed};
 use node::Node;
 use resolve::{Resolver, Resource};
 
-pub(crate) use resolve::{function_arn, stream_arn};
+pub(crate) use resolve::{function_arn, stream_arn, table_arn};
 
 /// The region that everything emulated lies in.
 pub(crate) const REGION: &str = "us-east-1";

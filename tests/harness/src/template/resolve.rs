@@ -121,7 +121,7 @@ impl Resolver {
                 return Ok(Resolved::StandIn(format!("{id}.{attribute}"), kind.clone()));
             }
             Some(Resource::Stream(name)) => stream_arn(name),
-            Some(Resource::Table(name)) => format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}"),
+            Some(Resource::Table(name)) => table_arn(name),
             Some(Resource::Function(name)) => function_arn(name),
         };
         match attribute {
@@ -196,6 +196,11 @@ impl Resolver {
 /// The ARN of an emulated stream.
 pub(crate) fn stream_arn(name: &str) -> String {
     format!("arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{name}")
+}
+
+/// The ARN of an emulated table.
+pub(crate) fn table_arn(name: &str) -> String {
+    format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}")
 }
 
 /// The ARN of a function of the template.
