@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use tidemill_core::{Change, Corrupt, PartRange, Position, Reject, SequenceNumber};
-use tidemill_journal::{Incarnation, JournalId, Kind, Mark, MemoryStore, Output, Record, SlotItem, State, load};
+use tidemill_journal::{
+    Incarnation, JournalId, Kind, Mark, MemoryStore, Output, Record, SlotItem, State, Store as _, load,
+};
 
+use crate::pipelines::pipeline;
 use crate::world::at_once;
 
 /// One record as it was stored.
@@ -28,6 +31,8 @@ pub(crate) struct Sender {
 pub(crate) struct Ledger {
     /// The pipeline has journals: all outputs are of commits.
     pub(crate) is_keyed: bool,
+    /// The pipeline's number.
+    pub(crate) pipeline: usize,
     pub(crate) journals: BTreeMap<JournalId, Vec<Commit>>,
     /// The commit that an output is of.
     outputs: BTreeMap<Bytes, (JournalId, u64)>,
@@ -59,6 +64,7 @@ impl Ledger {
             self.outputs.entry(output.data.clone()).or_insert_with(|| (journal.clone(), record.number));
         }
         i5_is_loadable(items, journal, &record)?;
+        i9_due_is_not_later_than_true(items, journal, self.pipeline)?;
         self.journals.entry(journal.clone()).or_default().push(Commit { record, sender });
         Ok(())
     }
@@ -220,6 +226,20 @@ fn i5_is_loadable(items: &MemoryStore, journal: &JournalId, record: &Record) -> 
     match view.parts().find(|part| part.as_of + slots <= record.number || part.as_of < record.oldest) {
         Some(part) => Err(format!("I5: {journal}: at {} a part is as of {}", record.number, part.as_of)),
         None => Ok(()),
+    }
+}
+
+/// I9: a mark of the present life says nothing later than true of when something is due next.
+fn i9_due_is_not_later_than_true(items: &MemoryStore, journal: &JournalId, number: usize) -> Result<(), String> {
+    let mark = at_once(items.read_mark(journal)).map_err(|error| format!("I9: {error}"))?;
+    let Some((mark, told)) = mark.and_then(|mark| Some((mark, mark.due?))) else { return Ok(()) };
+    let loaded = at_once(load(items, journal, None, || pipeline(number).empty_state().expect("keyed")));
+    let Some((view, state)) = loaded.map_err(|error| format!("I5: {error}"))? else { return Ok(()) };
+    match tidemill_core::Shard::next_due(state.as_ref()) {
+        Some(due) if view.incarnation() == mark.incarnation && told > due => {
+            Err(format!("I9: {journal}: its mark says that something is due at {told}, but it is at {due}"))
+        }
+        _ => Ok(()),
     }
 }
 

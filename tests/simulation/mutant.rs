@@ -13,6 +13,8 @@ pub(crate) enum Mutant {
     LostPutAsStored,
     /// The flush mark says one commit more than was flushed.
     MarkAhead,
+    /// The store acknowledges that a due time was lowered, and does not lower it.
+    DueNotLowered,
     /// A flush mark of a journal that was dropped counts for the one that is begun in its place.
     MarkOfAnotherLife,
     /// An image is acknowledged and not there.
@@ -32,12 +34,13 @@ pub(crate) enum Mutant {
 }
 
 impl Mutant {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::EarlyAcknowledgement,
         Self::UnconditionalPut,
         Self::ConflictAsStored,
         Self::LostPutAsStored,
         Self::MarkAhead,
+        Self::DueNotLowered,
         Self::MarkOfAnotherLife,
         Self::LostPart,
         Self::StaleReads,

@@ -19,6 +19,8 @@ pub(crate) struct KeyedPipeline<E: Events, K, O> {
     clock: Clock,
     keying: Keying<E, K>,
     operator: O,
+    /// Whether event time goes on in shards that are quiet.
+    runs_on: bool,
 }
 
 /// How records become events of a key, in event time.
@@ -37,7 +39,8 @@ impl<E: Events, K: Key> Source<E, K> {
     pub(crate) fn operate<O: Operator<E, K>>(self, operator: O) -> Box<dyn Processor> {
         let Self { reader, out_of_order, inputs, keying } = self;
         let clock = Clock { bound: millis(out_of_order.bound()).unwrap_or(i64::MAX), inputs };
-        Box::new(Arc::new(KeyedPipeline { reader, clock, keying, operator }))
+        let runs_on = out_of_order.idle().is_some();
+        Box::new(Arc::new(KeyedPipeline { reader, clock, keying, operator, runs_on }))
     }
 }
 
@@ -261,6 +264,11 @@ impl<E: Events, K: Key, O: Operator<E, K>> Shard for TypedShard<E, K, O> {
 
     fn is_due(&self, watermark: Watermark) -> bool {
         self.cells.first_due(watermark).is_some()
+    }
+
+    fn next_due(&self) -> Option<EventTime> {
+        let never = EventTime::from_millis(i64::MAX);
+        self.pipeline.runs_on.then(|| self.cells.next_due().unwrap_or(never))
     }
 
     fn changes(&mut self) -> Result<Vec<Change>, Reject> {

@@ -112,6 +112,10 @@ pub trait Shard: Send + Sync {
     /// Whether something is due at `watermark`: a firing is in progress.
     fn is_due(&self, watermark: Watermark) -> bool;
 
+    /// When the cell that is due first is due, with the step in progress; the end of all time if none ever is. `None` if
+    /// event time goes on with records alone, so that no scheduled tick asks.
+    fn next_due(&self) -> Option<EventTime>;
+
     /// What the step in progress changed.
     ///
     /// # Errors

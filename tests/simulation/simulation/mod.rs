@@ -65,6 +65,7 @@ impl<'p> Simulation<'p> {
     fn new(plan: &'p Plan, mutant: Option<Mutant>) -> Self {
         let world = World::new(mutant);
         world.lock().ledger.is_keyed = pipeline(plan.pipeline).is_keyed();
+        world.lock().ledger.pipeline = plan.pipeline;
         for shard in 1..plan.shards {
             world.stream.split(shard);
         }

@@ -121,7 +121,9 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
     ) -> Result<Done, Error> {
         let journal = self.pipeline.journal(stream, shard);
         let loaded = usize::from(self.shards.view(&journal).is_none());
-        let mut open = self.open(&journal, deadline).await?;
+        // A tick follows first: nobody else may come to send what a crash left unsent of a batch that was given up.
+        let follows = matches!(work, Work::Tick(_));
+        let mut open = self.open(&journal, follows, deadline).await?;
         let result = self.work(&journal, &mut open, work, deadline).await;
         // An error is no crash: this process lives to tell.
         let cleared = open.suspicion.clear(&self.store, &journal, &open.view).await;
@@ -136,8 +138,9 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
         cleared.map(|()| done)
     }
 
-    /// The shard as it was left, or read from its journal.
-    async fn open(&mut self, journal: &JournalId, deadline: Deadline) -> Result<OpenShard, Error> {
+    /// The shard as it was left, or read from its journal. It `follows` what others committed meanwhile, also if it did not
+    /// meet others lately.
+    async fn open(&mut self, journal: &JournalId, follows: bool, deadline: Deadline) -> Result<OpenShard, Error> {
         let Some(mut open) = self.shards.take(journal) else {
             let (view, state) = self.load(journal, deadline).await?;
             let suspicion = match self.survived.contains_key(journal) {
@@ -148,7 +151,7 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
             return Ok(OpenShard { suspicion, breaker, ..OpenShard::found(view, state) });
         };
         open.is_current = false;
-        if open.view.is_wary() {
+        if follows || open.view.is_wary() {
             match open.follow(&self.store, journal).await? {
                 CaughtUp::Advanced => open.is_current = true,
                 // Nothing follows, but neither does it in a journal that was dropped: the last record may stand no more.
