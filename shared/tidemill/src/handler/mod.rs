@@ -14,7 +14,7 @@ mod tick;
 
 use std::collections::BTreeMap;
 
-use tidemill_core::{Caps, Enriched, EventTime, Record, Shard, Step};
+use tidemill_core::{Caps, Enriched, EventTime, HashRange, Record, Shard, Step};
 use tidemill_journal::{
     CaughtUp, Committed, Deadline, Draft, Incarnation, JournalId, Kind, Ring, Sink, Store, View, commit, flush,
     still_holds,
@@ -136,6 +136,16 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
         let mut done = result?;
         done.loads += loaded;
         cleared.map(|()| done)
+    }
+
+    /// Which partition keys the shard owns, if that can be told: records that a producer packed with others and that went
+    /// to the wrong shard are to be left out of a batch, since the producer sends them again.
+    pub async fn hash_range(&self, stream: &str, shard: &str) -> Option<HashRange> {
+        let at_rest = self.shards.view(&self.pipeline.journal(stream, shard)).and_then(|view| view.schema().hash_range);
+        match at_rest {
+            Some(range) => Some(range),
+            None => self.source.shard(stream, shard).await.ok().flatten().map(|info| info.hash_range),
+        }
     }
 
     /// The shard as it was left, or read from its journal. It `follows` what others committed meanwhile, also if it did not
