@@ -367,6 +367,50 @@ fn records_that_were_left_out_are_told_also_behind_a_firing_that_was_cut_off() {
     });
 }
 
+#[test]
+fn a_new_key_that_its_shard_does_not_own_is_quarantined_as_misrouted() {
+    run(async {
+        let (store, inbox) = (FaultyStore::default(), Inbox::default());
+        let stream = tidemill_tests::Stream::default();
+        stream.split(0);
+        let shard = stream.open_shards().pop().expect("the upper half");
+        let mut environment = handler(&store, &inbox).watching(&stream);
+        let own = environment.hash_range(STREAM, &shard).await.expect("listed");
+        // MD5("JFK") begins with e8, MD5("LGA") with 7e.
+        assert_eq!((own.first >> 124, own.last), (8, u128::MAX));
+        let flights = [Flight::new("LGA", 1, 1), Flight::new("JFK", 1, 1), Flight::new("LGA", 9 * HOUR, 1)];
+        let all = records(&flights);
+        for attempt in 0..2 {
+            let work = Work::Records(&all);
+            let done = environment.handle(STREAM, &shard, work, Deadline::NONE).await.expect("done");
+            assert_eq!((done.taken, done.quarantined), if attempt == 0 { (3, 2) } else { (0, 0) });
+        }
+        assert_eq!(environment.hash_range(STREAM, &shard).await, Some(own), "also by the journal");
+        let received = inbox.received();
+        let entry = &received.events["quarantine"][0];
+        assert_eq!(entry["reason"], "misrouted");
+        let message = entry["message"].as_str().expect("a text");
+        assert!(message.contains("ExplicitHashKey") && message.contains("\"LGA\""), "{message}");
+        assert_eq!(received.events.get("departures"), None, "the second LGA at 9 o'clock closes nothing");
+    });
+}
+
+#[test]
+fn a_key_that_a_shard_has_goes_on_there_although_it_is_not_its_own() {
+    let mut state = departures().expect("sound").empty_state().expect("keyed");
+    let flights = [Flight::new("LGA", 0, 1), Flight::new("LGA", 1, 1), Flight::new("EWR", 1, 1)];
+    let all = records(&flights);
+    let (progress, caps) = (tidemill_core::Progress::start(), tidemill_core::Caps::default());
+    // Earlier code did not look.
+    let step = state.step(&progress, &all[..1], caps);
+    state.changes().expect("encoded");
+    state.install();
+    // Both lie in the lower half.
+    state.own(tidemill_core::HashRange { first: 1 << 127, last: u128::MAX });
+    let step = state.step(&step.progress, &all[1..], caps);
+    assert_eq!((step.taken, step.outputs.len()), (2, 1));
+}
+
 fn journal() -> JournalId {
     JournalId { pipeline: "departures".to_owned(), stream: STREAM.to_owned(), shard: SHARD.to_owned() }
 }

@@ -98,6 +98,11 @@ impl Store for &Metered {
         self.inner.write_mark(journal, mark).await
     }
 
+    async fn lower_mark(&self, journal: &JournalId, mark: &Mark) -> Result<(), StoreError> {
+        self.count(|usage| usage.writes += 1);
+        self.inner.lower_mark(journal, mark).await
+    }
+
     async fn read_attempt(&self, journal: &JournalId) -> Result<Option<Attempt>, StoreError> {
         self.count(|usage| usage.reads += 1);
         self.inner.read_attempt(journal).await

@@ -37,6 +37,7 @@ impl Wrong {
 enum Write {
     Slot(JournalId, u32, SlotItem, Guard),
     Mark(JournalId, Mark),
+    LoweredMark(JournalId, Mark),
     Attempt(JournalId, Attempt),
     Part(JournalId, PartId, Vec<Bytes>),
     Delete(JournalId, PartId),
@@ -112,6 +113,7 @@ impl Stepped {
         match write {
             Write::Slot(journal, slot, item, guard) => return self.items.put_slot(journal, *slot, item, *guard).await,
             Write::Mark(journal, mark) => self.items.write_mark(journal, mark).await?,
+            Write::LoweredMark(journal, mark) => self.items.lower_mark(journal, mark).await?,
             Write::Attempt(journal, attempt) => self.items.write_attempt(journal, attempt).await?,
             Write::Part(journal, id, chunks) => self.items.write_part(journal, id, chunks).await?,
             Write::Delete(journal, id) => self.items.delete_part(journal, id).await?,
@@ -185,6 +187,10 @@ impl Store for &Stepped {
 
     async fn write_mark(&self, journal: &JournalId, mark: &Mark) -> Result<(), StoreError> {
         self.write(Write::Mark(journal.clone(), *mark)).await.map(drop)
+    }
+
+    async fn lower_mark(&self, journal: &JournalId, mark: &Mark) -> Result<(), StoreError> {
+        self.write(Write::LoweredMark(journal.clone(), *mark)).await.map(drop)
     }
 
     async fn read_attempt(&self, journal: &JournalId) -> Result<Option<Attempt>, StoreError> {

@@ -19,7 +19,7 @@ pub enum Reason {
     TimeOutOfRange,
     /// The event time lies further past the record's arrival than the pipeline allows.
     TooFarAhead,
-    /// The record came under another partition key than its key demands.
+    /// The record came under another partition key than its key demands, or through a shard that does not own it.
     Misrouted,
     /// A closure of the pipeline returned an error.
     Failed,

@@ -19,6 +19,8 @@ pub(crate) struct KeyedPipeline<E: Events, K, O> {
     clock: Clock,
     keying: Keying<E, K>,
     operator: O,
+    /// Whether event time goes on in shards that are quiet.
+    runs_on: bool,
 }
 
 /// How records become events of a key, in event time.
@@ -37,13 +39,14 @@ impl<E: Events, K: Key> Source<E, K> {
     pub(crate) fn operate<O: Operator<E, K>>(self, operator: O) -> Box<dyn Processor> {
         let Self { reader, out_of_order, inputs, keying } = self;
         let clock = Clock { bound: millis(out_of_order.bound()).unwrap_or(i64::MAX), inputs };
-        Box::new(Arc::new(KeyedPipeline { reader, clock, keying, operator }))
+        let runs_on = out_of_order.idle().is_some();
+        Box::new(Arc::new(KeyedPipeline { reader, clock, keying, operator, runs_on }))
     }
 }
 
 impl<E: Events, K: Key, O: Operator<E, K>> Processor for Arc<KeyedPipeline<E, K, O>> {
     fn open(&self) -> Box<dyn Shard> {
-        Box::new(TypedShard { pipeline: Self::clone(self), cells: Cells::new() })
+        Box::new(TypedShard { pipeline: Self::clone(self), own: HashRange::ALL, cells: Cells::new() })
     }
 
     fn fingerprint(&self) -> Fingerprint {
@@ -87,13 +90,17 @@ impl<E: Events, K: Key, O: Operator<E, K>> KeyedPipeline<E, K, O> {
         &self,
         record: &Record<'_>,
         event: E::Event<'_>,
-        (time, watermark): (EventTime, Watermark),
+        (time, watermark, own): (EventTime, Watermark, HashRange),
         edit: &mut Edit<'_, O::Cell>,
         verdict: &mut Verdict,
     ) -> Result<(), Reject> {
         let key = self.keying.key(&event, record)?;
         let bytes = guard("encoding the key", || KeyBytes::of(&key))?;
         let mut state = edit.key(bytes.clone());
+        // A key that the shard has goes on, wherever its records came from when nobody looked.
+        if !owns(own, record.partition_key) && !state.is_known() {
+            return Err(self.keying.astray(record.partition_key, own));
+        }
         if !self.keying.is_new(&event, time, watermark, &mut state)? {
             verdict.repeated = true;
             return Ok(());
@@ -121,6 +128,8 @@ struct Verdict {
 
 struct TypedShard<E: Events, K: Key, O: Operator<E, K>> {
     pipeline: Arc<KeyedPipeline<E, K, O>>,
+    /// Which partition keys the shard owns.
+    own: HashRange,
     cells: Cells<O::Cell>,
 }
 
@@ -184,10 +193,10 @@ impl<E: Events, K: Key, O: Operator<E, K>> TypedShard<E, K, O> {
         let pipeline = Arc::clone(&self.pipeline);
         let mut edit = Edit::new(&self.cells);
         let mut verdict = Verdict::default();
-        let watermark = step.progress.watermark_for(record.partition_key);
-        let reading = pipeline
-            .reader
-            .read(record, &mut |time, event| pipeline.apply(record, event, (time, watermark), &mut edit, &mut verdict));
+        let (watermark, own) = (step.progress.watermark_for(record.partition_key), self.own);
+        let reading = pipeline.reader.read(record, &mut |time, event| {
+            pipeline.apply(record, event, (time, watermark, own), &mut edit, &mut verdict)
+        });
         let staged = edit.into();
         match reading {
             Reading::Refused(reject) => step.outputs.push(quarantined(record, reject)),
@@ -259,8 +268,17 @@ impl<E: Events, K: Key, O: Operator<E, K>> Shard for TypedShard<E, K, O> {
         Step { taken: 1, outputs: vec![quarantined(record, reject)], ..Step::begin(progress) }
     }
 
+    fn own(&mut self, range: HashRange) {
+        self.own = range;
+    }
+
     fn is_due(&self, watermark: Watermark) -> bool {
         self.cells.first_due(watermark).is_some()
+    }
+
+    fn next_due(&self) -> Option<EventTime> {
+        let never = EventTime::from_millis(i64::MAX);
+        self.pipeline.runs_on.then(|| self.cells.next_due().unwrap_or(never))
     }
 
     fn changes(&mut self) -> Result<Vec<Change>, Reject> {
@@ -309,6 +327,11 @@ impl<E: Events, K: Key, O: Operator<E, K>> Shard for TypedShard<E, K, O> {
         cells.sort_by_key(|cell| cell.due.unwrap_or(EventTime::from_millis(i64::MAX)));
         cells
     }
+}
+
+/// Whether a partition key is one of the range. Of a stream with one shard each is, and needs no hash.
+fn owns(range: HashRange, partition_key: &str) -> bool {
+    range == HashRange::ALL || range.contains(partition_hash(partition_key))
 }
 
 fn quarantined(record: &Record<'_>, reject: Reject) -> Output {

@@ -109,8 +109,16 @@ pub trait Shard: Send + Sync {
     /// due.
     fn refuse(&mut self, progress: &Progress, record: &Record<'_>, reject: Reject) -> Step;
 
+    /// Tells which partition keys the shard owns, by hash: all, until it is told. A key of which it has nothing yet is
+    /// refused as misrouted if its record came under another one.
+    fn own(&mut self, range: HashRange);
+
     /// Whether something is due at `watermark`: a firing is in progress.
     fn is_due(&self, watermark: Watermark) -> bool;
+
+    /// When the cell that is due first is due, with the step in progress; the end of all time if none ever is. `None` if
+    /// event time goes on with records alone, so that no scheduled tick asks.
+    fn next_due(&self) -> Option<EventTime>;
 
     /// What the step in progress changed.
     ///

@@ -62,6 +62,7 @@ pub async fn catch_up<S: Store, T: State + ?Sized>(
         page = (page * 2).min(LARGEST_PAGE);
     }
     if view.number > start {
+        view.due = state.next_due();
         return Ok(CaughtUp::Advanced);
     }
     view.find_itself_alone();

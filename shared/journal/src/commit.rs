@@ -1,22 +1,17 @@
 //! Writing the next record.
 
-use std::time::Duration;
-
 use futures_util::future::{join_all, try_join_all};
 use tidemill_core::{Change, EventTime, Position, Progress};
 
 use crate::flush::Flushed;
+use crate::insist::insist;
+use crate::mark;
 use crate::renewal::{self, Renewal};
 use crate::spill;
-use crate::{
-    Deadline, Error, Format, Guard, JournalId, Kind, Output, Put, Record, SlotItem, State, Store, StoreError, View,
-};
+use crate::{Deadline, Error, Format, Guard, JournalId, Kind, Output, Put, Record, SlotItem, State, Store, View};
 
 /// An item of DynamoDB has at most 400 KB, names and attributes included.
 const BODY_LIMIT: usize = 390_000;
-/// How often a put without an answer is sent again.
-const PUT_ATTEMPTS: u32 = 3;
-const PUT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What the next record holds, as far as its writer decides it.
 #[derive(Clone, Debug)]
@@ -54,7 +49,8 @@ pub enum Committed {
     },
 }
 
-/// Writes record n+1 on a flushed view of exactly n (I1, I3). `state` still shows n: the step lies in its overlay.
+/// Writes record n+1 on a flushed view of exactly n (I1, I3). `state` still shows n: the step lies in its overlay. Of it
+/// [`State::next_due`] tells alone.
 ///
 /// # Errors
 /// [`Error::Closed`] behind a Seal or Drain (I6); the store's error if no attempt is answered. View unchanged.
@@ -100,12 +96,18 @@ pub(crate) async fn write<S: Store>(
     let item = SlotItem { incarnation: view.incarnation, number, body };
     // Acknowledged before the commit that names them: a name without its image would make the journal unreadable.
     try_join_all(renewal.images.iter().map(|image| store.write_part(journal, &image.id, &image.chunks))).await?;
+    // So is what the mark is to say: later it would be too late for a tick that comes between (I9).
+    let due = state.next_due();
+    if mark::is_earlier(due, view.due) {
+        mark::lower(store, journal, view, due, deadline).await?;
+    }
     if put(store, journal, view, &item, deadline).await? == Put::Conflict {
         view.meet_others();
         return Ok(Committed::Conflict);
     }
     let oldest = record.oldest;
     view.advance(record, item.body.len(), true);
+    view.due = due;
     let mut garbage = renewal.replaced;
     garbage.extend(view.spills.take_garbage(oldest));
     // Garbage only now that the commit that replaces it is acknowledged. What stays behind is swept some day.
@@ -160,14 +162,5 @@ async fn put<S: Store>(
         }
     };
     let slot = view.ring.slot(item.number);
-    let mut attempt = 1;
-    loop {
-        match store.put_slot(journal, slot, item, guard).await {
-            Err(StoreError::Unavailable { .. }) if attempt < PUT_ATTEMPTS && deadline.allows(PUT_PAUSE) => {
-                tokio::time::sleep(PUT_PAUSE * attempt).await;
-                attempt += 1;
-            }
-            answered => return Ok(answered?),
-        }
-    }
+    Ok(insist(deadline, || store.put_slot(journal, slot, item, guard)).await?)
 }

@@ -1,6 +1,7 @@
 //! Sending the outputs of the last commit until each is acknowledged.
 
-use crate::{Deadline, Error, JournalId, Mark, Sink, Store, View};
+use crate::mark::mark_of;
+use crate::{Deadline, Error, JournalId, Sink, Store, View};
 
 /// The flush mark of a journal that one environment serves alone is written this often: it spares a newcomer some
 /// repeats and some reads, and is not worth a write a commit.
@@ -43,9 +44,8 @@ pub async fn flush<'v, S: Store, K: Sink>(
     sink.send(&view.outputs, deadline).await.map_err(failed)?;
     view.flushed = true;
     if view.contended || view.number.is_multiple_of(LAZY_EVERY) {
-        let mark = Mark { incarnation: view.incarnation, number: view.number, due: None };
         // A hint: absent or behind, it costs repeats, which their ids make harmless (I9).
-        let _ = store.write_mark(journal, &mark).await;
+        let _ = store.write_mark(journal, &mark_of(view)).await;
     }
     Ok(Flushed(view))
 }

@@ -86,6 +86,7 @@ impl View {
             parts: Parts::unnamed(),
             spills: crate::spill::Spills::default(),
             schema,
+            due: None,
             flushed: true,
             own: false,
             contended: false,

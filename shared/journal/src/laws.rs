@@ -19,7 +19,7 @@ pub async fn check<S: Store>(store: &S) {
     of_racing_writers_exactly_one_stores(store).await;
     ranges_come_in_slot_order_and_limited(store).await;
     journals_are_apart(store).await;
-    marks_are_overwritten(store).await;
+    marks_are_raised_and_lowered_by_their_rules(store).await;
     attempts_are_overwritten(store).await;
     parts_are_whole_or_absent(store).await;
 }
@@ -153,16 +153,33 @@ async fn journals_are_apart<S: Store>(store: &S) {
     assert!(store.read_slots(&there, 0..=10, 10).await.expect("the store answers").is_empty());
 }
 
-async fn marks_are_overwritten<S: Store>(store: &S) {
+async fn marks_are_raised_and_lowered_by_their_rules<S: Store>(store: &S) {
     let journal = journal("marks");
     let read = async || store.read_mark(&journal).await.expect("the store answers");
     assert_eq!(read().await, None);
-    for mark in [
-        Mark { incarnation: LIFE, number: 4, due: None },
-        Mark { incarnation: OTHER_LIFE, number: 2, due: Some(tidemill_core::EventTime::from_millis(-5)) },
+    let mut held = None;
+    let due = |due: i64| Some(EventTime::from_millis(due));
+    for (incarnation, number, due) in [
+        (LIFE, 4, None),
+        (LIFE, 3, due(7)),
+        (LIFE, 4, due(7)),
+        (LIFE, 5, due(-7)),
+        (OTHER_LIFE, 2, due(-5)),
+        (OTHER_LIFE, 2, due(-6)),
+        (OTHER_LIFE, 2, due(i64::MIN)),
+        (OTHER_LIFE, 3, due(i64::MAX)),
+        (OTHER_LIFE, 3, due(0)),
+        (OTHER_LIFE, 3, None),
+        (LIFE, 1, None),
+        (LIFE, 1, due(0)),
     ] {
+        let mark = Mark { incarnation, number, due };
         store.write_mark(&journal, &mark).await.expect("the store answers");
-        assert_eq!(read().await, Some(mark));
+        held = if mark.raises(held.as_ref()) { Some(mark) } else { held };
+        assert_eq!(read().await, held, "raised to {mark:?}");
+        store.lower_mark(&journal, &mark).await.expect("the store answers");
+        held = if mark.lowers(held.as_ref()) { Some(mark) } else { held };
+        assert_eq!(read().await, held, "lowered to {mark:?}");
     }
 }
 

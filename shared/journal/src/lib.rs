@@ -7,7 +7,7 @@
 //! ```text
 //! slot 0 .. R-1   a ring: slot[n mod R] holds record n, overwritten, never deleted
 //! part images     the state by ranges of key hash, immutable, each named by a record
-//! flush mark      a hint: the highest commit whose outputs are known to be acknowledged
+//! flush mark      a hint: the highest commit whose outputs are known to be acknowledged, and when something is due next
 //! ```
 //!
 //! A **view** ([`View`]) is where a holder stands: the exact prefix 1..n. The way of a batch is
@@ -27,7 +27,7 @@
 //! - **I7** record 1 is Init.
 //! - **I8** success implies every record of the batch is ≤ position, everything due is fired, and all is flushed.
 //! - **I9** the flush mark {incarnation, n} implies that outputs ≤ n of that incarnation are acknowledged; it may lag or
-//!   be absent.
+//!   be absent. When something is due next it never says later than true.
 
 mod catch_up;
 mod commit;
@@ -36,8 +36,10 @@ mod flush;
 mod format;
 mod frame;
 mod init;
+mod insist;
 pub mod laws;
 mod load;
+mod mark;
 mod memory;
 mod packed;
 mod parts;
@@ -58,12 +60,13 @@ pub use flush::{Flushed, flush};
 pub use format::Format;
 pub use init::{Beginning, init};
 pub use load::load;
+pub use mark::{Mark, tell_due};
 pub use memory::MemoryStore;
 pub use record::{Incarnation, Kind, Output, PartName, Record, Schema, Spill};
 pub use ring::{DEFAULT_RING, Ring};
 pub use sink::{Deadline, Sink, SinkError};
 pub use spill::bring_back;
-pub use store::{Attempt, Guard, JournalId, Mark, PartId, Put, SlotItem, Store, StoreError};
+pub use store::{Attempt, Guard, JournalId, PartId, Put, SlotItem, Store, StoreError};
 pub use sweep::{Beside, Count, LONGEST_LIFE, Stamp, Sweepable, Swept, sweep};
 pub use upgrade::{Upgraded, upgrade};
 pub use view::{State, View};

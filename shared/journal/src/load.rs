@@ -98,7 +98,8 @@ async fn assemble<S: Store, T: State + ?Sized>(
     for (record, _) in &records {
         restore_changes(journal, &parts, record, state)?;
     }
-    Ok(Ok(view_at(head, parts, spills, schema)))
+    let due = state.next_due();
+    Ok(Ok(View { due, ..view_at(head, parts, spills, schema) }))
 }
 
 /// The records behind `oldest` up to the head, each with the size of its item, and what they name.
@@ -154,6 +155,7 @@ fn view_at(head: &Record, parts: Parts, spills: Spills, schema: Schema) -> View 
         parts,
         spills,
         schema,
+        due: None,
         own: false,
         contended: false,
         wary: 0,

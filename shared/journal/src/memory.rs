@@ -113,7 +113,20 @@ impl Store for MemoryStore {
     }
 
     async fn write_mark(&self, journal: &JournalId, mark: &Mark) -> Result<(), StoreError> {
-        self.with(journal, |items| items.mark = Some(*mark));
+        self.with(journal, |items| {
+            if mark.raises(items.mark.as_ref()) {
+                items.mark = Some(*mark);
+            }
+        });
+        Ok(())
+    }
+
+    async fn lower_mark(&self, journal: &JournalId, mark: &Mark) -> Result<(), StoreError> {
+        self.with(journal, |items| {
+            if mark.lowers(items.mark.as_ref()) {
+                items.mark = Some(*mark);
+            }
+        });
         Ok(())
     }
 

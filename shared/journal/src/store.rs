@@ -6,9 +6,9 @@ use std::ops::RangeInclusive;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tidemill_core::{EventTime, Position};
+use tidemill_core::Position;
 
-use crate::Incarnation;
+use crate::{Incarnation, Mark};
 
 /// Which journal: one per pipeline and shard.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -71,17 +71,6 @@ pub enum Put {
     Stored,
     /// The guard did not hold. It may have failed against this writer's own earlier attempt.
     Conflict,
-}
-
-/// A hint beside the journal: the outputs of `incarnation` up to commit `number` are acknowledged (I9).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark {
-    /// Which life of the journal.
-    pub incarnation: Incarnation,
-    /// The highest commit known flushed.
-    pub number: u64,
-    /// When something is due next; never later than true, `None` if not known.
-    pub due: Option<EventTime>,
 }
 
 /// The name of an immutable item beside the ring, and of how many chunks it is made.
@@ -168,8 +157,13 @@ pub trait Store: Send + Sync {
     /// The flush mark. *Law:* some mark written earlier, or none.
     fn read_mark(&self, journal: &JournalId) -> impl Future<Output = Result<Option<Mark>, StoreError>> + Send;
 
-    /// Writes the flush mark. *Law:* unconditional; the last write wins.
+    /// Writes the flush mark if its number grows. *Law:* written iff it [raises](Mark::raises) the one that stands there;
+    /// check and write are one atomic act; not to be written is no error.
     fn write_mark(&self, journal: &JournalId, mark: &Mark) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Writes the flush mark if it makes the due time earlier. *Law:* written iff it [lowers](Mark::lowers) the one that
+    /// stands there; check and write are one atomic act; not to be written is no error.
+    fn lower_mark(&self, journal: &JournalId, mark: &Mark) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// The last attempt written. *Law:* reflects every write acknowledged before the call.
     fn read_attempt(&self, journal: &JournalId) -> impl Future<Output = Result<Option<Attempt>, StoreError>> + Send;

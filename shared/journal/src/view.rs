@@ -1,6 +1,6 @@
 //! Where a holder of a journal stands.
 
-use tidemill_core::{Change, Corrupt, PartRange, Position, Progress, Reject, Shard};
+use tidemill_core::{Change, Corrupt, EventTime, PartRange, Position, Progress, Reject, Shard};
 
 use crate::parts::Parts;
 use crate::spill::Spills;
@@ -22,6 +22,12 @@ pub trait State {
 
     /// About how many bytes all cells take, as of the view's last commit: the sum of [`Change::bytes`].
     fn bytes(&self) -> usize;
+
+    /// When something is due next, in event time, with the step in progress; [`Mark::NEVER`](crate::Mark::NEVER) if nothing
+    /// is. `None` where nobody asks, or by a state that does not know: the mark then says nothing.
+    fn next_due(&self) -> Option<EventTime> {
+        None
+    }
 }
 
 impl<T: Shard + ?Sized> State for T {
@@ -35,6 +41,10 @@ impl<T: Shard + ?Sized> State for T {
 
     fn bytes(&self) -> usize {
         Shard::bytes(self)
+    }
+
+    fn next_due(&self) -> Option<EventTime> {
+        Shard::next_due(self)
     }
 }
 
@@ -55,6 +65,8 @@ pub struct View {
     pub(crate) parts: Parts,
     pub(crate) spills: Spills,
     pub(crate) schema: Schema,
+    /// When something is due next after record n, if the state says.
+    pub(crate) due: Option<EventTime>,
     /// Whether the outputs of record n are known to be acknowledged.
     pub(crate) flushed: bool,
     /// Whether record n was committed by this holder: then no one else can have flushed it before.
@@ -134,6 +146,7 @@ impl View {
         self.flushed = record.outputs.is_empty();
         self.outputs = record.outputs;
         self.own = own;
+        self.due = None;
         if !own {
             self.meet_others();
         }

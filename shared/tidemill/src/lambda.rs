@@ -11,9 +11,9 @@ use lambda_runtime::{Diagnostic, LambdaEvent, LambdaInvocation, Runtime, service
 use serde::Serialize;
 use tidemill_aws::{
     DynamoStore, Invocation, KinesisSink, KinesisSource, SinkStream, SinkTable, Sinks, SourceShard, TableSink,
-    UsageMeter, check_streams, check_tables, connect, decode, failed_from, succeeded,
+    Unpacked, UsageMeter, check_streams, check_tables, connect, decode, failed_from, succeeded,
 };
-use tidemill_core::EventTime;
+use tidemill_core::{EventTime, HashRange};
 use tidemill_journal::{Deadline, Incarnation, Sink, Store};
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::Instant;
@@ -158,6 +158,9 @@ trait Worker: Send {
         deadline: Deadline,
     ) -> impl Future<Output = Result<Ticked, Error>> + Send;
 
+    /// Which partition keys a shard owns, if it matters and can be told.
+    fn hash_range(&self, source: &SourceShard) -> impl Future<Output = Option<HashRange>> + Send;
+
     /// Does the work of one shard.
     fn work(
         &mut self,
@@ -175,6 +178,10 @@ impl<S: Store, K: Sink, P: Source> Worker for Handler<S, K, P> {
         self.tick(stream, now, deadline).await
     }
 
+    async fn hash_range(&self, source: &SourceShard) -> Option<HashRange> {
+        self.hash_range(&source.stream, &source.shard).await
+    }
+
     async fn work(&mut self, source: &SourceShard, work: Work<'_>, deadline: Deadline) -> Result<Done, Error> {
         self.handle(&source.stream, &source.shard, work, deadline).await
     }
@@ -187,6 +194,11 @@ impl<S: Store, K: Sink, P: Source> Worker for Handler<S, K, P> {
 impl<K: Sink> Worker for RelayHandler<K> {
     async fn tick(&mut self, _: &str, _: EventTime, _: Deadline) -> Result<Ticked, Error> {
         Ok(Ticked::default())
+    }
+
+    /// What is sent on twice has two positions, so that nobody behind could tell; but nothing here knows the stream.
+    async fn hash_range(&self, _: &SourceShard) -> Option<HashRange> {
+        None
     }
 
     async fn work(&mut self, source: &SourceShard, work: Work<'_>, deadline: Deadline) -> Result<Done, Error> {
@@ -336,7 +348,15 @@ async fn answer<W: Worker>(
             Some(source) => {
                 rules.check_source(&source.stream)?;
                 sample.is_of(source);
-                let records = batch.records();
+                let own = worker.hash_range(source).await.map(|range| range.first..=range.last);
+                let Unpacked { records, foreign } = batch.unpack(own.as_ref());
+                if foreign > 0 {
+                    tracing::warn!(
+                        foreign,
+                        "records that were packed with others belong to another shard and are left out: the Kinesis Producer \
+                         Library sends them again. Another packer may not"
+                    );
+                }
                 worker.work(source, Work::Records(&records), deadline).await?
             }
             None => Done::default(),

@@ -66,6 +66,19 @@ pub(crate) fn due() -> Config {
     Config { budget, batch: 1, marks: true, due_times: true, ring: 3, ..Config::of("due times", events) }
 }
 
+/// The same with batches that are sent again in halves, so that holders of one record make different things due.
+pub(crate) fn due_halves() -> Config {
+    let budget = Budget { crashes: 0, ..due().budget };
+    Config { budget, batch: 2, name: "due times, halves", ..due() }
+}
+
+/// The same where a batch may be given up: ticks that do not rest on the mark send what was left.
+pub(crate) fn due_given_up() -> Config {
+    let events = vec![Event::at(0, 1).emits().sets(2), Event::at(1, 2).emits(), Event::at(0, 3).emits()];
+    let budget = Budget { ticks: 1, late: 0, ..flushing().budget };
+    Config { events, due_times: true, budget, name: "due times, given up", ..flushing() }
+}
+
 /// Rolling parts: any one may be renewed before its turn, divided, or united with its neighbour.
 pub(crate) fn parts() -> Config {
     let events = vec![Event::at(0, 1), Event::at(2, 2), Event::at(0, 3)];
@@ -224,6 +237,8 @@ pub fn small() -> Vec<Config> {
         firing(),
         ticking(),
         due(),
+        due_halves(),
+        due_given_up(),
         parts(),
         reshaped_parts(),
         torn_parts(),

@@ -65,7 +65,9 @@
 //! - A due time beside the flush mark needs more than to be lowered before the commit that makes it earlier. The mark must
 //!   be raised only when its number grows, and lowering must take the number of the view along; an unconditional write, or a
 //!   lowering that keeps the number, is undone by a slow writer ([`Mutant::MarkUnconditional`],
-//!   [`Mutant::LowerKeepsNumber`]). A lowering must be acknowledged, too: it is no hint.
+//!   [`Mutant::LowerKeepsNumber`]). A lowering must be acknowledged, too: it is no hint. Holders of one record may lower to
+//!   different times, and the earliest counts ([`Mutant::LowerOverEarlier`]). What a crash left unsent no due time tells,
+//!   so ticks must read the journal now and then ([`Mutant::MarkAloneCounts`]).
 //! - Catching up that finds nothing does not show that a view stands ([`Mutant::CurrentProvesNothing`]).
 //! - A drop must begin the new life itself, like a restore: an empty ring would take a late record 1 of the old life, and
 //!   results under an incarnation that consumers know are dropped as repeats ([`Mutant::DropLeavesNothing`]).
@@ -97,7 +99,9 @@
 //! | torn loads | slot by slot, from any record; ring of 4 | 39,095 | 39 | 1 |
 //! | firing | one output a commit, a timer set below what fired | 59,665 | 43 | 2 |
 //! | ticking | two ticks among batches | 105,362 | 44 | 2 |
-//! | due times | ticks that rest on the due time in the mark | 100,741 | 46 | 2 |
+//! | due times | ticks that may rest on the due time in the mark | 96,993 | 45 | 2 |
+//! | due times, halves | holders of one record that make different things due | 33,318 | 44 | 1 |
+//! | due times, given up | a crash leaves outputs unsent, no batch comes | 50,393 | 42 | 2 |
 //! | parts | renewed early, divided, united; ring of 3 | 189,222 | 34 | 7 |
 //! | parts reshaped | divided and united at every commit; ring of 2 | 79,704 | 34 | 3 |
 //! | parts, torn loads | the same, read image by image | 65,973 | 41 | 2 |

@@ -67,6 +67,8 @@ mutants! {
     NoLowering: "The due time is written after the commit that makes it earlier." => I9, c::due();
     MarkUnconditional: "The mark is written unconditionally: a late write of an old view raises a due time that was lowered since." => I9, c::due();
     LowerKeepsNumber: "Lowering the due time leaves the mark's number, so that a raise of the same view undoes it." => I9, c::due();
+    LowerOverEarlier: "Lowering writes its due time over an earlier one that another holder of the same record wrote." => I9, c::due_halves();
+    MarkAloneCounts: "Every tick rests on the due time in the mark: what a crash left unsent of a batch that was given up waits for ever." => Progress, c::due_given_up();
     NoRingRule: "No part is renewed because its s leaves the ring." => I5, c::parts();
     RingRuleOffByOne: "A part is renewed when s < n − R, one commit too late." => I5, c::parts();
     UntouchedNeedsNoName: "A part that nothing touched counts as renewed without being named." => I5, c::parts();

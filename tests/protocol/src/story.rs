@@ -30,7 +30,9 @@ fn line(before: &State, action: &Action, after: &State) -> String {
         Action::Deliver { environment, shard, first, last } => {
             format!("The event source gives {} events {first}..={last} of shard {shard}.", name(environment))
         }
-        Action::Tick { environment, shard } => format!("The schedule wakes {} for shard {shard}.", name(environment)),
+        Action::Tick { environment, shard, .. } => {
+            format!("The schedule wakes {} for shard {shard}.", name(environment))
+        }
         Action::Upgrade { environment } => {
             format!("The operator has {} upgrade the journal's format.", name(environment))
         }

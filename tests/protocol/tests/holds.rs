@@ -50,6 +50,8 @@ each_holds! {
     firing: "firing",
     ticking: "ticking",
     due_times: "due times",
+    due_times_halves: "due times, halves",
+    due_times_given_up: "due times, given up",
     parts: "parts",
     parts_reshaped: "parts reshaped",
     parts_torn: "parts, torn loads",

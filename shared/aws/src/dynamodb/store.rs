@@ -25,6 +25,10 @@ const CONTENDED_ATTEMPTS: u32 = 4;
 const CHUNKS_AT_ONCE: usize = 8;
 
 const IS_VACANT: &str = "attribute_not_exists(pk)";
+/// [`Mark::raises`].
+const RAISES: &str = "attribute_not_exists(pk) OR inc <> :inc OR num < :num";
+/// [`Mark::lowers`]. A comparison with an attribute that is not there is false.
+const LOWERS: &str = "attribute_not_exists(pk) OR inc <> :inc OR num < :num OR (num = :num AND due > :due)";
 const HOLDS: &str = "num = :num AND inc = :inc";
 
 /// The journals in one DynamoDB table with partition key `pk` and sort key `sk`, both strings.
@@ -105,8 +109,11 @@ impl Store for DynamoStore {
     }
 
     async fn write_mark(&self, journal: &JournalId, mark: &Mark) -> Result<(), StoreError> {
-        let pk = journal.to_string();
-        self.put(&pk, item::MARK, item::mark_item(&pk, mark)).await
+        self.put_mark(journal, mark, None).await
+    }
+
+    async fn lower_mark(&self, journal: &JournalId, mark: &Mark) -> Result<(), StoreError> {
+        self.put_mark(journal, mark, mark.due).await
     }
 
     async fn read_attempt(&self, journal: &JournalId) -> Result<Option<Attempt>, StoreError> {
@@ -202,6 +209,29 @@ impl DynamoStore {
         let put = self.client.put_item().table_name(&self.table).set_item(Some(attributes));
         let sent = put.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
         sent.map(drop).map_err(|error| self.request(request::PUT, pk, sk).failed(&error))
+    }
+
+    /// Writes a mark that raises the one that stands there, or takes an earlier due time than one of the same number.
+    async fn put_mark(&self, journal: &JournalId, mark: &Mark, earlier: Option<EventTime>) -> Result<(), StoreError> {
+        let pk = journal.to_string();
+        let mut put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item::mark_item(&pk, mark)))
+            .condition_expression(if earlier.is_some() { LOWERS } else { RAISES })
+            .expression_attribute_values(":num", item::number(mark.number))
+            .expression_attribute_values(":inc", item::text(mark.incarnation.to_string()))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        if let Some(due) = earlier {
+            put = put.expression_attribute_values(":due", item::number(due.as_millis()));
+        }
+        match put.send().await {
+            Err(error) if error.code() != Some("ConditionalCheckFailedException") => {
+                Err(self.request(request::PUT, &pk, item::MARK).failed(&error))
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn put_chunk(&self, pk: &str, number: u32, body: &Bytes) -> Result<(), StoreError> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::reject::guard;
 use crate::state::{Cell, KeyState, Slot};
-use crate::{EventTime, Events, Key, KeyBytes, Reason, Record, Reject, Watermark, millis};
+use crate::{EventTime, Events, HashRange, Key, KeyBytes, Reason, Record, Reject, Watermark, millis, partition_hash};
 
 /// An erased key closure.
 pub type KeyFn<E, K> = Box<dyn for<'a, 'e> Fn(&'e <E as Events>::Event<'a>) -> Result<K, Reject> + Send + Sync>;
@@ -57,6 +57,18 @@ impl<E: Events, K: Key> Keying<E, K> {
             state.put_cell(slot, Cell::Taken(until));
         }
         Ok(true)
+    }
+
+    /// Of a record whose partition key belongs to another shard than the one that it came through.
+    pub(crate) fn astray(&self, partition_key: &str, own: HashRange) -> Reject {
+        let (hash, HashRange { first, last }) = (partition_hash(partition_key), own);
+        let message = format!(
+            "partition key {partition_key:?} hashes to {hash:032x}, and the shard owns {first:032x} to {last:032x}: the \
+             record was put with an ExplicitHashKey, or by a service that chooses the shard itself. Other records of its key \
+             may come through another shard, and a split would part them from its state. Put them without ExplicitHashKey, \
+             or put a routing function in front"
+        );
+        Reject::new(Reason::Misrouted, message)
     }
 
     fn misrouted(&self, key: &K, partition_key: &str) -> Reject {

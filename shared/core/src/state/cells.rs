@@ -70,6 +70,11 @@ impl<C> Cells<C> {
         self.due.first().filter(|due| watermark.has_reached(due.at))
     }
 
+    /// When the cell that is due first is due, if any is.
+    pub(crate) fn next_due(&self) -> Option<EventTime> {
+        self.due.first().map(|due| due.at)
+    }
+
     /// Takes over what a record or a firing changed. `due` says when a cell is due.
     pub(crate) fn take_over(&mut self, edit: Staged<C>, due: impl Fn(&Slot, &Cell<C>) -> Option<EventTime>) {
         for (id, cell) in edit.0 {

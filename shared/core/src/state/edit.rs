@@ -47,6 +47,11 @@ impl<C> KeyState<'_, '_, C> {
         }
     }
 
+    /// Whether anything is kept of the key.
+    pub(crate) fn is_known(&self) -> bool {
+        self.last_slot(Slot::FIRST, Slot::Commits).is_some()
+    }
+
     pub(crate) fn put(&mut self, slot: Slot, cell: C) {
         self.put_cell(slot, Cell::Operator(cell));
     }

@@ -30,10 +30,11 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
         let info = self.source.shard(&journal.stream, &journal.shard).await.unwrap_or_default();
         let schema = self.schema(journal, info.as_ref());
         let loaded = load(&self.store, journal, Some(&schema), || self.pipeline.open()).await?;
-        if let Some((view, _)) = &loaded {
-            self.shards.check_not_restored(journal, view)?;
-        }
-        Ok(loaded)
+        let Some((view, mut state)) = loaded else { return Ok(None) };
+        self.shards.check_not_restored(journal, &view)?;
+        // As the journal says and not a listing, which may fail: what becomes of a record is the same every time.
+        view.schema().hash_range.into_iter().for_each(|range| state.own(range));
+        Ok(Some((view, state)))
     }
 
     /// View and state from the journal, which is begun if it has not.

@@ -16,7 +16,7 @@ mod tick;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tidemill_core::{Caps, Enriched, EventTime, Record, Shard, Step};
+use tidemill_core::{Caps, Enriched, EventTime, HashRange, Record, Shard, Step};
 use tidemill_journal::{
     CaughtUp, Committed, Deadline, Draft, Incarnation, JournalId, Kind, Ring, Sink, Store, View, commit, flush,
     still_holds,
@@ -133,8 +133,10 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
     ) -> Result<Done, Error> {
         let journal = self.pipeline.journal(stream, shard);
         let loaded = usize::from(self.shards.view(&journal).is_none());
-        let mut load = Duration::ZERO;
-        let opened = timed(&mut load, debug_span!("load"), self.open(&journal, deadline)).await;
+        // A tick follows first: nobody else may come to send what a crash left unsent of a batch that was given up.
+        let follows = matches!(work, Work::Tick(_));
+                let mut load = Duration::ZERO;
+        let opened = timed(&mut load, debug_span!("load"), self.open(&journal, follows, deadline)).await;
         self.tally.phases.load += load;
         let mut open = opened?;
         let result = self.work(&journal, &mut open, work, deadline).await;
@@ -153,8 +155,19 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
         cleared.map(|()| done)
     }
 
-    /// The shard as it was left, or read from its journal.
-    async fn open(&mut self, journal: &JournalId, deadline: Deadline) -> Result<OpenShard, Error> {
+    /// Which partition keys the shard owns, if that can be told: records that a producer packed with others and that went
+    /// to the wrong shard are to be left out of a batch, since the producer sends them again.
+    pub async fn hash_range(&self, stream: &str, shard: &str) -> Option<HashRange> {
+        let at_rest = self.shards.view(&self.pipeline.journal(stream, shard)).and_then(|view| view.schema().hash_range);
+        match at_rest {
+            Some(range) => Some(range),
+            None => self.source.shard(stream, shard).await.ok().flatten().map(|info| info.hash_range),
+        }
+    }
+
+    /// The shard as it was left, or read from its journal. It `follows` what others committed meanwhile, also if it did not
+    /// meet others lately.
+    async fn open(&mut self, journal: &JournalId, follows: bool, deadline: Deadline) -> Result<OpenShard, Error> {
         let Some(mut open) = self.shards.take(journal) else {
             let (view, state) = self.load(journal, deadline).await?;
             let suspicion = match self.survived.contains_key(journal) {
@@ -165,7 +178,7 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
             return Ok(OpenShard { suspicion, breaker, ..OpenShard::found(view, state) });
         };
         open.is_current = false;
-        if open.view.is_wary() {
+        if follows || open.view.is_wary() {
             match open.follow(&self.store, journal).await? {
                 CaughtUp::Advanced => open.is_current = true,
                 // Nothing follows, but neither does it in a journal that was dropped: the last record may stand no more.

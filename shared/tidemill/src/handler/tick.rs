@@ -3,8 +3,8 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use tidemill_core::{EventTime, Watermark, millis};
-use tidemill_journal::{Deadline, JournalId, Kind, Sink, Store, View};
+use tidemill_core::{EventTime, Watermark, millis, part_hash};
+use tidemill_journal::{Deadline, JournalId, Kind, Sink, Store, View, tell_due};
 
 use super::source::Source;
 use super::{Handler, ShardInfo, Work};
@@ -15,12 +15,35 @@ use crate::Error;
 pub struct Ticked {
     /// Shards looked at.
     pub shards: usize,
+    /// Shards whose mark said that nothing is due, so that nothing else was read.
+    pub passed: usize,
     /// Shards whose event time went on.
     pub moved: usize,
     /// Results that went out.
     pub outputs: usize,
     /// Shards that were left for the next tick, because time was up.
     pub left: usize,
+}
+
+/// At one tick in so many, on average, a shard's journal is read although its mark says that nothing is due: a mark may be
+/// of code or of a life of before, and it does not tell what a crash left unsent. At one tick a minute no shard in a
+/// thousand waits for two hours.
+const READ_ONE_IN: u64 = 16;
+
+/// Whether a tick reads this journal whatever its mark says: as random as a hash, and the same when the tick comes twice.
+fn is_read_anyway(journal: &JournalId, now: EventTime) -> bool {
+    let of = [journal.shard.as_bytes(), &now.as_millis().to_be_bytes()].concat();
+    part_hash(&of).is_multiple_of(READ_ONE_IN)
+}
+
+/// What became of a shard at a tick.
+enum Shard {
+    /// Its mark said that nothing is due.
+    Passed,
+    /// It was looked at, and stays where it is.
+    Still,
+    /// Its event time went on, and so many outputs went out.
+    Moved(usize),
 }
 
 /// How far the parents of a shard have come.
@@ -53,9 +76,11 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
             }
             ticked.shards += 1;
             match self.tick_shard(journal, info, &shards, now, deadline).await {
-                Ok(outputs) => {
-                    ticked.moved += usize::from(outputs.is_some());
-                    ticked.outputs += outputs.unwrap_or(0);
+                Ok(Shard::Passed) => ticked.passed += 1,
+                Ok(Shard::Still) => {}
+                Ok(Shard::Moved(outputs)) => {
+                    ticked.moved += 1;
+                    ticked.outputs += outputs;
                 }
                 Err(error) => failed = failed.or(Some(error)),
             }
@@ -63,7 +88,7 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
         failed.map_or(Ok(ticked), Err)
     }
 
-    /// How many outputs went out, if event time went on.
+    /// A shard that is quiet for long costs one small read: of its mark.
     ///
     /// A shard that was split or merged stays where it is: records that came before the tick may wait in its children,
     /// which go on from here. (The clock of a parent would make them late.) `shards` was listed after the tick's time, so
@@ -75,19 +100,44 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
         shards: &[ShardInfo],
         now: EventTime,
         deadline: Deadline,
-    ) -> Result<Option<usize>, Error> {
+    ) -> Result<Shard, Error> {
         if info.is_closed {
-            return Ok(None);
+            return Ok(Shard::Still);
+        }
+        let limit = self.limit(now);
+        let mark = match limit {
+            Some(_) => self.store.read_mark(journal).await.map_err(tidemill_journal::Error::from)?,
+            None => None,
+        };
+        let is_after = |due: EventTime| limit.is_some_and(|limit| due > limit);
+        if mark.and_then(|mark| mark.due).is_some_and(is_after) && !is_read_anyway(journal, now) {
+            return Ok(Shard::Passed);
         }
         // Slot 1 is never empty once a journal has begun. Asked of the table also for what is cached, which may have been
         // dropped: to begin it again is for its parents to allow, as at first.
         let first = self.store.read_slot(journal, 1).await.map_err(tidemill_journal::Error::from)?;
         let has_begun = first.is_some();
         if !has_begun && self.end(journal, info, shards).await? != End::Through {
-            return Ok(None);
+            return Ok(Shard::Still);
         }
         let done = self.handle(&journal.stream, &journal.shard, Work::Tick(now), deadline).await?;
-        Ok((done.commits > 0).then_some(done.outputs))
+        if let (Some(limit), Some(view), true) = (limit, self.shards.view(journal), done.is_complete()) {
+            tell_due(&self.store, journal, view, mark.as_ref(), limit).await;
+        }
+        Ok(if done.commits > 0 { Shard::Moved(done.outputs) } else { Shard::Still })
+    }
+
+    /// No tick at `now` lets a watermark go beyond it; `None` if ticks let none go on at all.
+    fn limit(&self, now: EventTime) -> Option<EventTime> {
+        let (bound, idle) = self.held_back()?;
+        Some(now.plus(bound.saturating_neg()).plus(idle.saturating_neg()))
+    }
+
+    /// The bound and the idleness by which the watermark of a quiet shard stays behind the clock, in milliseconds.
+    fn held_back(&self) -> Option<(i64, i64)> {
+        let out_of_order = self.pipeline.out_of_order()?;
+        let ms = |duration| millis(duration).unwrap_or(i64::MAX);
+        Some((ms(out_of_order.bound()), ms(out_of_order.idle()?)))
     }
 
     /// Whether the parents of a shard that has not begun are through, so that it may go on from them although it has no
@@ -142,12 +192,9 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
         view: &View,
         now: EventTime,
     ) -> Result<Option<Watermark>, Error> {
-        let out_of_order = self.pipeline.out_of_order();
-        let Some(idle) = out_of_order.and_then(|out_of_order| out_of_order.idle()) else { return Ok(None) };
-        let ms = |duration| millis(duration).unwrap_or(i64::MAX);
-        let bound = out_of_order.map_or(i64::MAX, |out_of_order| ms(out_of_order.bound()));
+        let Some((bound, idle)) = self.held_back() else { return Ok(None) };
         let is_open = !matches!(view.kind(), Kind::Seal | Kind::Drain);
-        let quiet = view.progress().quiet_watermark(now, bound, ms(idle)).filter(|_| is_open);
+        let quiet = view.progress().quiet_watermark(now, bound, idle).filter(|_| is_open);
         let Some(watermark) = quiet else { return Ok(None) };
         Ok((!self.has_next(journal, Some(view)).await?).then_some(watermark))
     }

@@ -122,6 +122,11 @@ impl Pipeline {
         self.processor().open()
     }
 
+    /// The state of a shard without any record, for whoever reads a journal beside the handler; `None` without key.
+    pub fn empty_state(&self) -> Option<Box<dyn Shard>> {
+        self.is_keyed().then(|| self.open())
+    }
+
     /// What stored state depends on. The pipeline is keyed.
     pub(crate) fn fingerprint(&self) -> Fingerprint {
         let mut fingerprint = self.processor().fingerprint();

@@ -29,12 +29,20 @@ pub(crate) fn raise_mark(table: &mut Table, view: &View, due: DueTime, mutant: O
 }
 
 /// Before a commit makes something due earlier: the mark must say so first, and be acknowledged. It takes the number of
-/// the view along, so that no raise of this view or an older one can undo it.
+/// the view along, so that no raise of this view or an older one can undo it. A mark of a later record stays as it is:
+/// the put will meet a conflict. So does one of the same record that says earlier: another holder of it is about to commit.
 pub(crate) fn lower_mark(table: &mut Table, view: &View, due: DueTime, mutant: Option<Mutant>) {
+    let mut lowered = Mark { incarnation: view.incarnation, number: view.number, due };
     let held = table.mark.filter(|mark| mark.incarnation == view.incarnation);
-    let mark = held.unwrap_or(Mark { incarnation: view.incarnation, number: 0, due: DueTime::Unknown });
-    let number = if mutant == Some(Mutant::LowerKeepsNumber) { mark.number } else { mark.number.max(view.number) };
-    table.mark = Some(Mark { number, due: mark.due.min(due), ..mark });
+    let keeps_number = mutant == Some(Mutant::LowerKeepsNumber);
+    lowered.number = held.filter(|_| keeps_number).map_or(lowered.number, |mark| mark.number);
+    let is_earlier = |held: Mark| {
+        held.number < lowered.number
+            || held.number == lowered.number && (held.due > due || mutant == Some(Mutant::LowerOverEarlier))
+    };
+    if held.is_none_or(is_earlier) {
+        table.mark = Some(lowered);
+    }
 }
 
 /// Whether a tick at `now` may pass a journal by on the word of its mark.

@@ -12,8 +12,9 @@ use crate::{Code, Mutant};
 pub enum Action {
     /// The event source invokes an environment with records `first..=last` of a shard.
     Deliver { environment: usize, shard: usize, first: u8, last: u8 },
-    /// The schedule invokes an environment.
-    Tick { environment: usize, shard: usize },
+    /// The schedule invokes an environment, which asks the mark first whether anything is due, or reads the journal all the
+    /// same.
+    Tick { environment: usize, shard: usize, asks: bool },
     /// The operator upgrades the journal's format.
     Upgrade { environment: usize },
     /// The remote operation that an environment is at takes place and is answered.
@@ -88,7 +89,9 @@ impl World {
                 actions.push(Action::Deliver { environment, shard, first, last });
             }
             if state.budget.ticks > 0 && self.is_source_on(state) {
-                actions.push(Action::Tick { environment, shard });
+                let reads = (!self.config.due_times || !self.is(Mutant::MarkAloneCounts)).then_some(false);
+                let ways = reads.into_iter().chain(self.config.due_times.then_some(true));
+                actions.extend(ways.map(|asks| Action::Tick { environment, shard, asks }));
             }
         }
         if state.budget.upgrades > 0 && state.environments[environment].code == Code::New {
@@ -197,7 +200,7 @@ impl World {
     pub(super) fn act(&self, state: &mut State, action: &Action) {
         match *action {
             Action::Deliver { environment, shard, first, last } => self.deliver(state, environment, shard, first, last),
-            Action::Tick { environment, shard } => self.invoke_tick(state, environment, shard),
+            Action::Tick { environment, shard, asks } => self.invoke_tick(state, environment, shard, asks),
             Action::Upgrade { environment } => self.invoke_upgrade(state, environment),
             Action::Perform { environment } => self.perform(state, environment),
             Action::PickHead { environment, slot } => self.pick_head(state, environment, slot),

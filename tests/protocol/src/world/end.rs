@@ -2,6 +2,7 @@
 
 use super::World;
 use super::state::{At, Operator, State};
+use crate::Mutant;
 use crate::record::Kind;
 use crate::step;
 
@@ -65,7 +66,7 @@ impl World {
 
     fn tick_undisturbed(&self, state: &mut State, shard: usize) {
         state.budget.ticks = 1;
-        self.invoke_tick(state, 0, shard);
+        self.invoke_tick(state, 0, shard, self.is(Mutant::MarkAloneCounts));
         for _ in 0..200 {
             match &state.environments[0].at {
                 At::Idle => return,

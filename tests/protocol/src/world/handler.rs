@@ -11,7 +11,15 @@ use crate::{Code, Mutant, Violation};
 
 impl Task {
     pub(crate) const fn new(journal: usize, goal: Goal) -> Self {
-        Self { journal, goal, is_absent: false, is_drained: false, has_followed: false, is_asked: false }
+        Self {
+            journal,
+            goal,
+            is_absent: false,
+            is_drained: false,
+            has_followed: false,
+            asks_mark: false,
+            is_asked: false,
+        }
     }
 }
 
@@ -23,7 +31,7 @@ impl World {
                 state.environments[e].at = At::Return { is_success: true };
                 return;
             };
-            if task.goal == Goal::Tick && self.config.due_times && !task.is_asked {
+            if task.asks_mark {
                 state.environments[e].at = At::AskMark;
                 return;
             }

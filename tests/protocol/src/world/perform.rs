@@ -58,7 +58,7 @@ impl World {
     }
 
     fn ask_mark(&self, state: &mut State, e: usize, journal: usize) {
-        state.environments[e].tasks.last_mut().into_iter().for_each(|task| task.is_asked = true);
+        state.environments[e].tasks.last_mut().into_iter().for_each(|task| task.asks_mark = false);
         if flush::says_nothing_due(state.tables[journal].mark, self.config.now) {
             state.environments[e].tasks.pop();
         }

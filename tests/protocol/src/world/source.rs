@@ -61,12 +61,13 @@ impl World {
             }
         }
         let job = Job { shard, batch: Some((first, last)), is_live: !self.config.wild_source };
-        self.invoke(state, e, job, Goal::Batch(first, last));
+        self.invoke(state, e, job, Task::new(shard, Goal::Batch(first, last)));
     }
 
-    pub(super) fn invoke_tick(&self, state: &mut State, e: usize, shard: usize) {
+    pub(super) fn invoke_tick(&self, state: &mut State, e: usize, shard: usize, asks: bool) {
         state.budget.ticks -= 1;
-        self.invoke(state, e, Job { shard, batch: None, is_live: false }, Goal::Tick);
+        let task = Task { asks_mark: asks, ..Task::new(shard, Goal::Tick) };
+        self.invoke(state, e, Job { shard, batch: None, is_live: false }, task);
         if self.is(Mutant::TickSeals) && self.config.shards.iter().any(|child| child.parents.contains(&shard)) {
             state.environments[e].tasks = vec![Task { is_drained: true, ..Task::new(shard, Goal::Seal) }];
             self.proceed(state, e);
@@ -75,13 +76,13 @@ impl World {
 
     pub(super) fn invoke_upgrade(&self, state: &mut State, e: usize) {
         state.budget.upgrades -= 1;
-        self.invoke(state, e, Job { shard: 0, batch: None, is_live: false }, Goal::Upgrade);
+        self.invoke(state, e, Job { shard: 0, batch: None, is_live: false }, Task::new(0, Goal::Upgrade));
     }
 
-    fn invoke(&self, state: &mut State, e: usize, job: Job, goal: Goal) {
+    fn invoke(&self, state: &mut State, e: usize, job: Job, task: Task) {
         let environment = &mut state.environments[e];
         environment.job = Some(job);
-        environment.tasks = vec![Task::new(job.shard, goal)];
+        environment.tasks = vec![task];
         self.proceed(state, e);
     }
 

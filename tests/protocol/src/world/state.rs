@@ -56,7 +56,9 @@ pub(crate) struct Task {
     pub(crate) is_drained: bool,
     /// The view was brought up to what others committed before this task.
     pub(crate) has_followed: bool,
-    /// The mark was asked for the due time.
+    /// The mark is to be asked for the due time first.
+    pub(crate) asks_mark: bool,
+    /// The parents were asked whether they are sealed.
     pub(crate) is_asked: bool,
 }
 

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use tidemill_core::{Change, Corrupt, PartRange, Position, Reject, SequenceNumber};
-use tidemill_journal::{Incarnation, JournalId, Kind, Mark, MemoryStore, Output, Record, SlotItem, State, load};
+use tidemill_journal::{
+    Incarnation, JournalId, Kind, Mark, MemoryStore, Output, Record, SlotItem, State, Store as _, load,
+};
 
 use super::world::at_once;
 use crate::Pipeline;
@@ -25,10 +27,8 @@ pub(crate) struct Sender {
 }
 
 /// All records that were ever stored, and all outputs that ever arrived.
-#[derive(Default)]
 pub(crate) struct Ledger {
-    /// The pipeline has journals: all outputs are of commits.
-    pub(crate) is_keyed: bool,
+    pipeline: Pipeline,
     pub(crate) journals: BTreeMap<JournalId, Vec<Commit>>,
     /// The commit that an output is of.
     outputs: BTreeMap<Bytes, (JournalId, u64)>,
@@ -42,8 +42,16 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    pub(crate) fn of(pipeline: &Pipeline) -> Self {
-        Self { is_keyed: pipeline.is_keyed(), ..Self::default() }
+    pub(crate) fn of(pipeline: Pipeline) -> Self {
+        Self {
+            pipeline,
+            journals: BTreeMap::new(),
+            outputs: BTreeMap::new(),
+            arrived: BTreeSet::new(),
+            through: BTreeMap::new(),
+            dropped: BTreeSet::new(),
+            downstream: Vec::new(),
+        }
     }
 
     /// A record is stored.
@@ -64,6 +72,7 @@ impl Ledger {
             self.outputs.entry(output.data.clone()).or_insert_with(|| (journal.clone(), record.number));
         }
         i5_is_loadable(items, journal, &record)?;
+        i9_due_is_not_later_than_true(items, journal, &self.pipeline)?;
         self.journals.entry(journal.clone()).or_default().push(Commit { record, sender });
         Ok(())
     }
@@ -71,7 +80,7 @@ impl Ledger {
     /// An output stands downstream.
     pub(crate) fn arrive(&mut self, output: &Output) -> Result<(), String> {
         self.downstream.push(output.clone());
-        if self.dropped.contains(&output.data) || !self.is_keyed {
+        if self.dropped.contains(&output.data) || !self.pipeline.is_keyed() {
             return Ok(());
         }
         self.i4_behind_all_before(output)?;
@@ -167,7 +176,7 @@ impl Ledger {
     /// I8: success implies that every record of the batch is in, and what came of it is downstream. (That everything due
     /// is fired shows at the end.)
     pub(crate) fn i8_success_means_done(&mut self, journal: &JournalId, last: &Position) -> Result<(), String> {
-        if !self.is_keyed {
+        if !self.pipeline.is_keyed() {
             return Ok(());
         }
         let commits = self.journals.get(journal).map_or(&[][..], Vec::as_slice);
@@ -225,6 +234,20 @@ fn i5_is_loadable(items: &MemoryStore, journal: &JournalId, record: &Record) -> 
     match view.parts().find(|part| part.as_of + slots <= record.number || part.as_of < record.oldest) {
         Some(part) => Err(format!("I5: {journal}: at {} a part is as of {}", record.number, part.as_of)),
         None => Ok(()),
+    }
+}
+
+/// I9: a mark of the present life says nothing later than true of when something is due next.
+fn i9_due_is_not_later_than_true(items: &MemoryStore, journal: &JournalId, pipeline: &Pipeline) -> Result<(), String> {
+    let mark = at_once(items.read_mark(journal)).map_err(|error| format!("I9: {error}"))?;
+    let Some((mark, told)) = mark.and_then(|mark| Some((mark, mark.due?))) else { return Ok(()) };
+    let loaded = at_once(load(items, journal, None, || pipeline.empty_state().expect("keyed")));
+    let Some((view, state)) = loaded.map_err(|error| format!("I5: {error}"))? else { return Ok(()) };
+    match tidemill_core::Shard::next_due(state.as_ref()) {
+        Some(due) if view.incarnation() == mark.incarnation && told > due => {
+            Err(format!("I9: {journal}: its mark says that something is due at {told}, but it is at {due}"))
+        }
+        _ => Ok(()),
     }
 }
 

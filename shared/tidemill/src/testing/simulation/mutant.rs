@@ -13,6 +13,8 @@ pub enum Mutant {
     LostPutAsStored,
     /// The flush mark says one commit more than was flushed.
     MarkAhead,
+    /// The store acknowledges that a due time was lowered, and does not lower it.
+    DueNotLowered,
     /// A flush mark of a journal that was dropped counts for the one that is begun in its place.
     MarkOfAnotherLife,
     /// An image is acknowledged and not there.
@@ -33,12 +35,13 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::EarlyAcknowledgement,
         Self::UnconditionalPut,
         Self::ConflictAsStored,
         Self::LostPutAsStored,
         Self::MarkAhead,
+        Self::DueNotLowered,
         Self::MarkOfAnotherLife,
         Self::LostPart,
         Self::StaleReads,

@@ -42,19 +42,20 @@ pub(crate) struct State {
 impl World {
     pub(crate) fn new(subject: &dyn Subject, mutant: Option<Mutant>) -> Arc<Self> {
         let pipeline = subject.pipeline();
+        let name = pipeline.name().to_owned();
         let state = State {
             started: Instant::now(),
             offset: 0,
             is_calm: false,
             story: Vec::new(),
             counts: BTreeMap::new(),
-            ledger: Ledger::of(&pipeline),
+            ledger: Ledger::of(pipeline),
             violation: None,
             before: Vec::new(),
         };
         let (stream, items) = (Stream::default(), MemoryStore::new());
-        let (begins, pipeline) = (subject.begins(), pipeline.name().to_owned());
-        Arc::new(Self { stream, items, mutant, begins, pipeline, state: Mutex::new(state) })
+        let begins = subject.begins();
+        Arc::new(Self { stream, items, mutant, begins, pipeline: name, state: Mutex::new(state) })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {

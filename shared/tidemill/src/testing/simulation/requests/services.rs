@@ -58,6 +58,10 @@ impl Store for Requests {
         self.write(Write::Mark(journal.clone(), *mark)).await.map(drop)
     }
 
+    async fn lower_mark(&self, journal: &JournalId, mark: &Mark) -> Result<(), StoreError> {
+        self.write(Write::LoweredMark(journal.clone(), *mark)).await.map(drop)
+    }
+
     async fn read_attempt(&self, journal: &JournalId) -> Result<Option<Attempt>, StoreError> {
         self.read("read of an attempt", |items| at_once(items.read_attempt(journal))).await?
     }

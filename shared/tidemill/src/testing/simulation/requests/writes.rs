@@ -17,6 +17,7 @@ use crate::testing::simulation::world::at_once;
 pub(super) enum Write {
     Slot(JournalId, u32, SlotItem, Guard, Sender),
     Mark(JournalId, Mark),
+    LoweredMark(JournalId, Mark),
     Attempt(JournalId, Attempt),
     Part(JournalId, PartId, Vec<Bytes>),
     Delete(JournalId, PartId),
@@ -28,6 +29,7 @@ impl Write {
         match self {
             Self::Slot(journal, _, item, ..) => format!("put of {} of {}", item.number, journal.shard),
             Self::Mark(journal, mark) => format!("mark {} of {}", mark.number, journal.shard),
+            Self::LoweredMark(journal, mark) => format!("lowered mark {} of {}", mark.number, journal.shard),
             Self::Attempt(journal, attempt) => format!("attempt {} of {}", attempt.count, journal.shard),
             Self::Part(journal, id, _) => format!("image {} of {}", id.id, journal.shard),
             Self::Delete(journal, id) => format!("deletion of image {} of {}", id.id, journal.shard),
@@ -104,6 +106,11 @@ impl Requests {
                 let checked = world.lock().ledger.mark(journal, &mark);
                 world.check(checked);
                 at_once(items.write_mark(journal, &mark))
+            }
+            Write::LoweredMark(journal, mark) => {
+                let checked = world.lock().ledger.mark(journal, mark);
+                world.check(checked);
+                if world.is(Mutant::DueNotLowered) { Ok(()) } else { at_once(items.lower_mark(journal, mark)) }
             }
             Write::Attempt(journal, attempt) => at_once(items.write_attempt(journal, attempt)),
             Write::Part(..) if world.is(Mutant::LostPart) => Ok(()),
