@@ -10,6 +10,7 @@ use serde_json::Value;
 pub(crate) enum Service {
     DynamoDb,
     Kinesis,
+    Sqs,
 }
 
 /// A request, as far as counting and killing need to know it.
@@ -30,7 +31,11 @@ impl Call {
         let target = headers.get(TARGET).and_then(|target| target.to_str().ok());
         let (service, operation) = target.and_then(|target| target.split_once('.')).unwrap_or_default();
         // DynamoDB_20120810 and DynamoDBStreams_20120810; Kinesis_20131202.
-        let service = if service.starts_with("DynamoDB") { Service::DynamoDb } else { Service::Kinesis };
+        let service = match service {
+            "AmazonSQS" => Service::Sqs,
+            _ if service.starts_with("DynamoDB") => Service::DynamoDb,
+            _ => Service::Kinesis,
+        };
         let body = (service == Service::DynamoDb).then(|| parsed(body)).flatten();
         Self {
             service,
@@ -38,6 +43,11 @@ impl Call {
             class: body.as_ref().and_then(item_class),
             sink: body.as_ref().and_then(table_of).filter(|table| sinks.contains(*table)).map(str::to_owned),
         }
+    }
+
+    /// What is asked.
+    pub(crate) fn operation(&self) -> &str {
+        &self.operation
     }
 
     /// What it is counted as: the operation, and the class of item or the results' table where there
@@ -60,6 +70,7 @@ impl Call {
         match self.service {
             Service::Kinesis => matches!(self.operation.as_str(), "PutRecords" | "PutRecord"),
             Service::DynamoDb => self.sink.is_some() && !self.reads(),
+            Service::Sqs => false,
         }
     }
 
