@@ -12,6 +12,7 @@ use crate::permission::{self, Permission};
 pub(crate) enum Service {
     DynamoDb,
     Kinesis,
+    Sqs,
 }
 
 /// A request, as far as counting and killing need to know it.
@@ -34,7 +35,11 @@ impl Call {
         let target = headers.get(TARGET).and_then(|target| target.to_str().ok());
         let (service, operation) = target.and_then(|target| target.split_once('.')).unwrap_or_default();
         // DynamoDB_20120810 and DynamoDBStreams_20120810; Kinesis_20131202.
-        let service = if service.starts_with("DynamoDB") { Service::DynamoDb } else { Service::Kinesis };
+        let service = match service {
+            "AmazonSQS" => Service::Sqs,
+            _ if service.starts_with("DynamoDB") => Service::DynamoDb,
+            _ => Service::Kinesis,
+        };
         let named = (service == Service::Kinesis).then(|| permission::of_kinesis(operation, body)).flatten();
         let body = (service == Service::DynamoDb).then(|| parsed(body)).flatten();
         let permissions = match &body {
@@ -48,6 +53,11 @@ impl Call {
             class: body.as_ref().and_then(item_class),
             sink: body.as_ref().and_then(table_of).filter(|table| sinks.contains(*table)).map(str::to_owned),
         }
+    }
+
+    /// What is asked.
+    pub(crate) fn operation(&self) -> &str {
+        &self.operation
     }
 
     /// What it is counted as: the operation, and the class of item or the results' table where there
@@ -70,6 +80,7 @@ impl Call {
         match self.service {
             Service::Kinesis => matches!(self.operation.as_str(), "PutRecords" | "PutRecord"),
             Service::DynamoDb => self.sink.is_some() && !self.reads(),
+            Service::Sqs => false,
         }
     }
 

@@ -27,7 +27,7 @@ use crate::error::Error;
 use super::call::{Call, Service};
 use super::limits::{Judged, Limits};
 use super::meter::Meter;
-use super::{Emulators, MAX_BODY, listen};
+use super::{Emulators, MAX_BODY, Queues, listen};
 
 /// Serves the emulated account to one process, until it is dropped.
 pub struct Front {
@@ -39,6 +39,7 @@ pub struct Front {
 struct Door {
     kinesis: Router,
     dynamodb: SocketAddr,
+    queues: Queues,
     client: Client<HttpConnector, Body>,
     meter: Arc<Meter>,
     switch: Arc<KillSwitch>,
@@ -64,6 +65,7 @@ impl Front {
         let door = Door {
             kinesis: emulators.kinesis.router(),
             dynamodb: emulators.dynamodb.address(),
+            queues: emulators.queues.clone(),
             client: Client::builder(TokioExecutor::new()).build_http(),
             meter,
             switch,
@@ -152,6 +154,7 @@ impl Door {
                 let request = Request::from_parts(parts, Body::from(body));
                 self.client.request(request).await.ok()?.map(Body::new)
             }
+            Service::Sqs => self.queues.answer(call.operation(), &body),
         };
         let (head, body) = response.into_parts();
         Some((head, to_bytes(body, usize::MAX).await.ok()?))
@@ -164,7 +167,7 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use crate::emulators::{DynamoDb, Kinesis};
+    use crate::emulators::{DynamoDb, Kinesis, Queues};
     use crate::environment::Kill;
     use crate::template::Stream;
 
@@ -177,7 +180,8 @@ mod tests {
         let stream = Stream { id: String::from("S"), name: String::from("S"), shards: 1 };
         let limits = Limits::read(&kinesis, &[stream]).await.unwrap();
         let limits = Some(Arc::new(limits));
-        let emulators = Emulators { kinesis, dynamodb, limits, result_tables: Arc::default() };
+        let emulators =
+            Emulators { kinesis, dynamodb, limits, queues: Queues::default(), result_tables: Arc::default() };
         let switch = Arc::new(KillSwitch::default());
         let front = Front::open(&emulators, Arc::default(), Arc::clone(&switch)).await.unwrap();
         (emulators, front, switch)

@@ -1,7 +1,10 @@
 //! What the emulator lacks of Kinesis, made up for at its door. A function that follows shards through
 //! splits and merges needs it:
 //!
-//! - `GetRecords` names no `ChildShards` at the end of a closed shard;
+//! - `GetRecords` names no `ChildShards` at the end of a closed shard, and gets there up to a second late,
+//!   since the emulator compares whole seconds;
+//! - `MillisBehindLatest` is 0 wherever one reads;
+//! - arrival times are cut to whole seconds;
 //! - `ListShards` leaves `ShardFilter` out of account, and its `NextToken` leads nowhere;
 //! - the operations on shards do not take a `StreamARN` in place of a `StreamName`.
 //!
@@ -13,7 +16,7 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use ferrokinesis::sequence::parse_sequence;
+use ferrokinesis::sequence::{parse_sequence, resolve_shard_id, shard_ix_to_hex};
 use ferrokinesis::shard_iterator::decode_shard_iterator;
 use serde_json::{Value, json};
 
@@ -24,6 +27,8 @@ const PAGE: usize = 1_000;
 /// Operations that know a stream by its name alone.
 const BY_NAME: [&str; 6] =
     ["DescribeStream", "DescribeStreamSummary", "GetShardIterator", "ListShards", "MergeShards", "SplitShard"];
+
+const OTHERS: [&str; 3] = ["GetRecords", "PutRecord", "PutRecords"];
 
 /// Passes a request on and makes up for what the answer lacks.
 pub(super) async fn fill(State(kinesis): State<Kinesis>, request: Request, next: Next) -> Response {
@@ -44,14 +49,32 @@ pub(super) async fn fill(State(kinesis): State<Kinesis>, request: Request, next:
     }
     name_stream(&mut asked);
     parts.headers.remove(CONTENT_LENGTH);
-    let answer = next.run(Request::from_parts(parts, asked.to_string().into())).await;
+    let request = Request::from_parts(parts, asked.to_string().into());
     match operation.as_str() {
-        "ListShards" => changed(answer, |answer| list(answer, &asked, page)).await,
+        "ListShards" => changed(next.run(request).await, |answer| list(answer, &asked, page)).await,
         "GetRecords" => {
+            let _stamped = kinesis.stamping.read().await;
+            // Asked before it is read: a shard that is closed by now gets nothing more.
+            let closed = asked["ShardIterator"].as_str().map(|iterator| kinesis.is_closed(iterator));
+            let closed = if let Some(closed) = closed { closed.await } else { false };
+            let answer = next.run(request).await;
             let children = children(&kinesis, &asked).await;
-            changed(answer, |answer| end(answer, children)).await
+            let (answer, mut read) = read(answer).await;
+            if let Some(read) = &mut read {
+                end(read, closed, children);
+                behind(&kinesis, read).await;
+            }
+            written(answer, read)
         }
-        _ => answer,
+        "PutRecord" | "PutRecords" => {
+            let _stamping = kinesis.stamping.write().await;
+            let (answer, put) = read(next.run(request).await).await;
+            if let Some(put) = &put {
+                kinesis.stamp(&asked, put).await;
+            }
+            written(answer, put)
+        }
+        _ => next.run(request).await,
     }
 }
 
@@ -60,7 +83,7 @@ fn operation(headers: &HeaderMap) -> Option<String> {
     let text = |name: &str| headers.get(name)?.to_str().ok();
     let json = text(CONTENT_TYPE.as_str())?.starts_with("application/x-amz-json");
     let (_, operation) = text("x-amz-target")?.split_once('.')?;
-    (json && (operation == "GetRecords" || BY_NAME.contains(&operation))).then(|| operation.to_owned())
+    (json && (OTHERS.contains(&operation) || BY_NAME.contains(&operation))).then(|| operation.to_owned())
 }
 
 /// Names the stream whose ARN is given.
@@ -142,24 +165,65 @@ async fn children(kinesis: &Kinesis, asked: &Value) -> Vec<Value> {
     children.collect()
 }
 
-/// Names the children behind the last record of a closed shard.
-fn end(answer: &mut Value, children: Vec<Value>) {
+/// Ends a closed shard of which nothing is left, and names its children there.
+fn end(answer: &mut Value, closed: bool, children: Vec<Value>) {
+    let none = answer["Records"].as_array().is_some_and(Vec::is_empty);
+    if let Some(answer) = answer.as_object_mut().filter(|_| closed && none) {
+        answer.remove("NextShardIterator");
+    }
     if answer["NextShardIterator"].is_null() && !children.is_empty() {
         answer["ChildShards"] = children.into();
     }
 }
 
+/// Says how old the last record read is, if it is not the last one of its shard.
+async fn behind(kinesis: &Kinesis, answer: &mut Value) {
+    let last = answer["Records"].as_array().and_then(|records| records.last()?["ApproximateArrivalTimestamp"].as_f64());
+    let next = answer["NextShardIterator"].as_str().and_then(|next| decode_shard_iterator(next).ok());
+    let (Some(last), Some((_, stream, shard, sequence))) = (last, next) else { return };
+    let Ok((_, number)) = resolve_shard_id(&shard) else { return };
+    let range = [format!("{}/{sequence}", shard_ix_to_hex(number)), shard_ix_to_hex(number + 1)];
+    if kinesis.store.get_records_range_limited(&stream, &range[0], &range[1], 1).await.is_empty() {
+        return;
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the clock is behind the epoch")]
+    let arrived = (last * 1_000.0) as u64;
+    answer["MillisBehindLatest"] = kinesis.now().saturating_sub(arrived).into();
+}
+
+impl Kinesis {
+    /// Whether the shard of an iterator takes no more records.
+    pub(super) async fn is_closed(&self, iterator: &str) -> bool {
+        let Ok((_, stream, shard, _)) = decode_shard_iterator(iterator) else { return false };
+        let lineage = self.lineage(&stream).await.unwrap_or_default();
+        lineage.iter().any(|one| one.id == shard && !one.open)
+    }
+}
+
 /// The answer, changed if it is none of an error.
 async fn changed(answer: Response, change: impl FnOnce(&mut Value)) -> Response {
-    if !answer.status().is_success() {
-        return answer;
+    let (answer, mut value) = read(answer).await;
+    if let Some(value) = &mut value {
+        change(value);
     }
-    let (mut head, body) = answer.into_parts();
+    written(answer, value)
+}
+
+/// The body of an answer, unless it is one of an error.
+async fn read(answer: Response) -> (Response, Option<Value>) {
+    if !answer.status().is_success() {
+        return (answer, None);
+    }
+    let (head, body) = answer.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    let Ok(mut value) = serde_json::from_slice::<Value>(&body) else {
-        return Response::from_parts(head, Body::from(body));
-    };
-    change(&mut value);
+    let value = serde_json::from_slice(&body).ok();
+    (Response::from_parts(head, Body::from(body)), value)
+}
+
+/// The answer with another body, if there is one.
+fn written(answer: Response, value: Option<Value>) -> Response {
+    let Some(value) = value else { return answer };
+    let (mut head, _) = answer.into_parts();
     head.headers.remove(CONTENT_LENGTH);
     Response::from_parts(head, Body::from(Bytes::from(value.to_string())))
 }

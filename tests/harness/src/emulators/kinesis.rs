@@ -1,5 +1,6 @@
 //! Kinesis, emulated in process.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -9,11 +10,13 @@ use ferrokinesis::actions::{Operation, dispatch};
 use ferrokinesis::store::{Store, StoreOptions};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::RwLock;
 
 use crate::error::Error;
 use crate::input;
-use crate::template::{ACCOUNT, REGION};
+use crate::template::{ACCOUNT, Position, REGION};
 
+use super::clock::Clock;
 use super::{MAX_BODY, gaps};
 
 /// Limits of one PutRecords request, with room for what the emulator adds.
@@ -26,6 +29,9 @@ const ITERATOR_SECONDS: u64 = 7 * 24 * 3_600;
 #[derive(Clone)]
 pub struct Kinesis {
     pub(super) store: Store,
+    pub(super) clock: Clock,
+    /// Held to write while records are put and [stamped](Self::stamp), to read while records are read.
+    pub(super) stamping: Arc<RwLock<()>>,
 }
 
 /// A record as GetRecords gives it.
@@ -71,8 +77,7 @@ impl Kinesis {
             aws_region: REGION.to_owned(),
             ..StoreOptions::default()
         };
-        let store = Store::new(options);
-        Self { store }
+        Self { store: Store::new(options), clock: Clock::start(), stamping: Arc::default() }
     }
 
     /// The wire protocol, to be served by someone else.
@@ -122,7 +127,10 @@ impl Kinesis {
             let (now, later) = rest.split_at(fitting(rest));
             let entries: Vec<Value> = now.iter().map(entry).collect();
             let request = json!({"StreamName": stream, "Records": entries});
-            let answer = self.call(Operation::PutRecords, request).await?;
+            let stamping = self.stamping.write().await;
+            let answer = self.call(Operation::PutRecords, request.clone()).await?;
+            self.stamp(&request, &answer).await;
+            drop(stamping);
             for put in answer["Records"].as_array().into_iter().flatten() {
                 match content.iter_mut().find(|content| put["ShardId"] == content.shard.as_str()) {
                     Some(content) => content.records += 1,
@@ -141,7 +149,20 @@ impl Kinesis {
 
     /// An iterator at a shard's first record.
     pub async fn first(&self, stream: &str, shard: &str) -> Result<String, Error> {
-        let request = json!({"StreamName": stream, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"});
+        self.iterator(stream, shard, Position::Horizon).await
+    }
+
+    /// An iterator at a place in a shard.
+    pub async fn iterator(&self, stream: &str, shard: &str, position: Position) -> Result<String, Error> {
+        let mut request = json!({"StreamName": stream, "ShardId": shard});
+        request["ShardIteratorType"] = match position {
+            Position::Horizon => "TRIM_HORIZON".into(),
+            Position::Latest => "LATEST".into(),
+            Position::At(seconds) => {
+                request["Timestamp"] = seconds.into();
+                "AT_TIMESTAMP".into()
+            }
+        };
         let answer = self.call(Operation::GetShardIterator, request).await?;
         match answer["ShardIterator"].as_str() {
             Some(iterator) => Ok(iterator.to_owned()),
@@ -149,16 +170,27 @@ impl Kinesis {
         }
     }
 
-    /// The next records of a shard, 10,000 at most, and the iterator behind them.
+    /// The next records of a shard, 10,000 at most, and the iterator behind them: none at the end of a closed
+    /// shard.
     pub async fn records(&self, iterator: &str) -> Result<(Vec<Record>, Option<String>), Error> {
-        let request = json!({"ShardIterator": iterator});
-        let answer = self.call(Operation::GetRecords, request).await?;
-        let answer = GetRecordsAnswer::deserialize(answer).map_err(|error| Error::Emulator {
+        let answer = self.get_records(iterator).await?;
+        if !answer.records.is_empty() || answer.next_shard_iterator.is_none() || !self.is_closed(iterator).await {
+            return Ok((answer.records, answer.next_shard_iterator));
+        }
+        // Nothing was there, but something may have come before the shard was closed.
+        let answer = self.get_records(iterator).await?;
+        let next = answer.next_shard_iterator.filter(|_| !answer.records.is_empty());
+        Ok((answer.records, next))
+    }
+
+    async fn get_records(&self, iterator: &str) -> Result<GetRecordsAnswer, Error> {
+        let _stamped = self.stamping.read().await;
+        let answer = self.call(Operation::GetRecords, json!({"ShardIterator": iterator})).await?;
+        GetRecordsAnswer::deserialize(answer).map_err(|error| Error::Emulator {
             service: "Kinesis",
             what: String::from("GetRecords"),
             why: error.to_string(),
-        })?;
-        Ok((answer.records, answer.next_shard_iterator))
+        })
     }
 
     /// All records of a stream, shard after shard, each in its order.

@@ -1,10 +1,12 @@
-//! The emulated AWS account: its streams and tables live in this process and go with it.
+//! The emulated AWS account: its streams, tables and queues live in this process and go with it.
 //!
 //! A function reaches them through the [`Front`] of its environment only, so that what is counted
 //! is the function's own traffic and what is cut off is one process.
 
+mod arrival;
 mod bucket;
 mod call;
+mod clock;
 mod dynamodb;
 mod front;
 mod gaps;
@@ -12,6 +14,7 @@ mod kinesis;
 mod limits;
 pub(crate) mod lineage;
 mod meter;
+mod queues;
 mod snapshot;
 
 use std::collections::BTreeSet;
@@ -28,6 +31,7 @@ pub use kinesis::{Kinesis, Record, ShardContent};
 pub use limits::Limits;
 pub use lineage::Shard;
 pub use meter::{Meter, Usage};
+pub use queues::Queues;
 
 use crate::error::Error;
 use crate::template::Template;
@@ -43,12 +47,14 @@ pub struct Emulators {
     pub dynamodb: DynamoDb,
     /// What shards take of functions in a second; all there is if `None`.
     pub limits: Option<Arc<Limits>>,
+    /// Its queues.
+    pub queues: Queues,
     /// Its tables that functions write results to.
     pub result_tables: Arc<BTreeSet<String>>,
 }
 
 impl Emulators {
-    /// An account with the template's streams and tables. The source has `shards` shards,
+    /// An account with the template's streams, tables and queues. The source has `shards` shards,
     /// whatever the template says.
     pub async fn start(template: &Template, source: &str, shards: u32) -> Result<Self, Error> {
         let kinesis = Kinesis::new();
@@ -60,7 +66,9 @@ impl Emulators {
         for table in &template.tables {
             dynamodb.create_table(table)?;
         }
-        Ok(Self { kinesis, dynamodb, limits: None, result_tables: Arc::default() })
+        let queues = Queues::default();
+        template.queues().for_each(|name| queues.create(name));
+        Ok(Self { kinesis, dynamodb, limits: None, queues, result_tables: Arc::default() })
     }
 
     /// From now on shards take of functions as much as on AWS, and no more.

@@ -68,7 +68,7 @@ impl Pool {
         match &mut outcome {
             Outcome::Failed(_, log) => *log = end,
             Outcome::Killed(kind) => self.plan(|plan| plan.happened(*kind)),
-            Outcome::Response(_) => {}
+            Outcome::Response(_) | Outcome::Throttled => {}
         }
         Ok(outcome)
     }

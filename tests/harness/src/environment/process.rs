@@ -78,6 +78,8 @@ pub enum Outcome {
     Failed(Failure, Vec<String>),
     /// The harness killed the process, as planned.
     Killed(KillKind),
+    /// It was not invoked: the function had no concurrency left.
+    Throttled,
 }
 
 /// How a function failed.
@@ -284,6 +286,7 @@ impl Deployment {
             ("AWS_CONFIG_FILE", String::from("/dev/null")),
             ("AWS_SHARED_CREDENTIALS_FILE", String::from("/dev/null")),
             ("AWS_ENDPOINT_URL_DYNAMODB", endpoint.clone()),
+            ("AWS_ENDPOINT_URL_SQS", endpoint.clone()),
             ("AWS_ENDPOINT_URL_KINESIS", endpoint),
             (ALLOW_DRAIN, String::from("1")),
         ]

@@ -4,16 +4,29 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
-use crate::environment::{Failure, Outcome, Turn};
+use crate::environment::{Failure, Outcome, Pool, Turn};
 use crate::error::Error;
 use crate::runtime_api::Request;
 
 use super::Mapping;
 
+/// What a mapping invokes.
+pub trait Invoke: Send + Sync + 'static {
+    /// Hands out a request and waits for what comes of it.
+    fn invoke(&self, turn: Turn, request: &Request) -> impl Future<Output = Result<Outcome, Error>> + Send;
+}
+
+impl Invoke for Pool {
+    async fn invoke(&self, turn: Turn, request: &Request) -> Result<Outcome, Error> {
+        Self::invoke(self, turn, request).await
+    }
+}
+
 /// What came of an invocation.
 pub(super) enum Attempt {
     Answered(Bytes),
     Killed,
+    Throttled,
     Failed { why: String, log: Vec<String>, at_start: bool },
 }
 
@@ -23,7 +36,7 @@ impl Attempt {
     }
 }
 
-impl Mapping {
+impl<F: Invoke> Mapping<F> {
     /// Invokes the function and counts that, as a retry if the request is sent `again`.
     pub(super) async fn attempt(&self, turn: Turn, request: &Request, again: bool) -> Result<Attempt, Error> {
         self.tally.invocations.fetch_add(1, Ordering::Relaxed);
@@ -31,6 +44,7 @@ impl Mapping {
         Ok(match self.pool.invoke(turn, request).await? {
             Outcome::Response(answer) => Attempt::Answered(answer),
             Outcome::Killed(_) => Attempt::Killed,
+            Outcome::Throttled => Attempt::Throttled,
             Outcome::Failed(failure, log) => {
                 Attempt::Failed { why: failure.to_string(), log, at_start: matches!(failure, Failure::NotStarted(_)) }
             }

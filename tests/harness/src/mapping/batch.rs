@@ -7,10 +7,10 @@ use bytes::Bytes;
 use super::event::{self, Rendered};
 
 /// What an invocation may carry: 6 MB, measured on the event as it is sent.
-const MAX_EVENT: usize = 6 << 20;
+pub(super) const MAX_EVENT: usize = 6 << 20;
 
 /// Records that go into one invocation.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Batch {
     records: Vec<Rendered>,
 }
@@ -24,13 +24,32 @@ impl Batch {
         Self { records }
     }
 
+    /// Whether a batch of what is polled would not become any larger by waiting.
+    pub(super) fn is_full(polled: &VecDeque<Rendered>, size: usize) -> bool {
+        polled.len() >= size || fitting(polled, size, MAX_EVENT) < polled.len()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.records.len()
     }
 
-    /// What is left of the batch from the record at `index` on.
-    pub(super) fn drop_before(&mut self, index: usize) {
-        self.records.drain(..index);
+    pub(super) fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    pub(super) fn records(&self) -> &[Rendered] {
+        &self.records
+    }
+
+    /// Keeps what is before the record at `index`, and returns what is left.
+    pub(super) fn split_off(&mut self, index: usize) -> Self {
+        Self { records: self.records.split_off(index) }
+    }
+
+    /// How many records at its front arrived before a time, in milliseconds since the epoch. Arrival times
+    /// need not ascend within a shard; one that is young enough keeps those behind it.
+    pub(super) fn arrived_before(&self, time: u64) -> usize {
+        self.records.iter().take_while(|record| record.arrival < time).count()
     }
 
     pub(super) fn event(&self) -> Bytes {
@@ -52,11 +71,13 @@ fn fitting(polled: &VecDeque<Rendered>, size: usize, limit: usize) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn polled(count: usize, size: usize) -> VecDeque<Rendered> {
-        (0..count).map(|n| Rendered { sequence_number: n.to_string(), json: "x".repeat(size) }).collect()
+    /// Records `0`, `1`, … of so many bytes each, which arrived in milliseconds 0, 1, ….
+    pub(in super::super) fn polled(count: usize, size: usize) -> VecDeque<Rendered> {
+        let record = |n: usize| Rendered { sequence_number: n.to_string(), arrival: n as u64, json: "x".repeat(size) };
+        (0..count).map(record).collect()
     }
 
     #[test]
@@ -70,9 +91,11 @@ mod tests {
     #[test]
     fn an_event_stays_within_six_megabytes() {
         let mut polled = polled(7, 1 << 20);
+        assert!(Batch::is_full(&polled, 10_000));
         let batch = Batch::cut(&mut polled, 10_000);
         assert_eq!(batch.len(), 5);
         assert!(batch.event().len() <= MAX_EVENT);
+        assert!(!Batch::is_full(&polled, 10_000) && Batch::is_full(&polled, 2));
     }
 
     #[test]
@@ -90,9 +113,17 @@ mod tests {
     }
 
     #[test]
-    fn a_suffix_is_what_is_left() {
+    fn a_batch_is_parted_in_its_order() {
         let mut batch = Batch::cut(&mut polled(4, 10), 4);
-        batch.drop_before(3);
-        assert_eq!(batch.sequence_numbers().collect::<Vec<_>>(), ["3"]);
+        let rest = batch.split_off(3);
+        assert_eq!(batch.sequence_numbers().collect::<Vec<_>>(), ["0", "1", "2"]);
+        assert_eq!(rest.sequence_numbers().collect::<Vec<_>>(), ["3"]);
+    }
+
+    #[test]
+    fn what_is_old_is_counted_from_the_front() {
+        let mut batch = Batch::cut(&mut polled(4, 10), 4);
+        batch.records.push(batch.records[0].clone());
+        assert_eq!((batch.arrived_before(0), batch.arrived_before(2), batch.arrived_before(9)), (0, 2, 5));
     }
 }

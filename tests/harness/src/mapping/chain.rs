@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::task::JoinSet;
 
 use crate::emulators::{Emulators, ShardContent};
+use crate::environment::Pool;
 use crate::error::Error;
 use crate::progress::Progress;
 use crate::resharding::Resharding;
 
-use super::deliver::POLLING;
 use super::shards::Shards;
-use super::{Mapping, Upstream, tick};
+use super::{Mapping, Pace, Upstream, tick};
 
 /// A mapping in its place.
 pub struct Link {
@@ -54,7 +54,7 @@ impl Chain {
     }
 
     /// All links at once, until each has delivered all that those upstream send it for now.
-    async fn catch_up(&mut self, progress: &Arc<dyn Progress>) -> Result<Vec<Shards>, Error> {
+    async fn catch_up(&mut self, progress: &Arc<dyn Progress>) -> Result<Vec<Shards<Pool>>, Error> {
         let Self { links, reshardings, emulators } = self;
         let Some(first) = links.first() else { return Ok(Vec::new()) };
         let total = first.shards.iter().map(|shard| shard.records).sum();
@@ -99,7 +99,7 @@ async fn reshard(
                 resharding.step(emulators).await?;
             }
         }
-        tokio::time::sleep(POLLING).await;
+        tokio::time::sleep(Pace::REPLAY.idle).await;
     }
     Ok(())
 }

@@ -3,14 +3,17 @@
 use std::fmt::Write;
 
 use bytes::Bytes;
+use serde_json::{Value, json};
 
 use crate::emulators::Record;
 use crate::template::{ACCOUNT, REGION, stream_arn};
 
 /// A record in its place in an event, ready to be sent as often as need be.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Rendered {
     pub(super) sequence_number: String,
+    /// When it arrived, in milliseconds since the epoch.
+    pub(super) arrival: u64,
     pub(super) json: String,
 }
 
@@ -24,10 +27,10 @@ const HEAD: &str = "{\"Records\":[";
 const FOOT: &str = "]}";
 
 impl Renderer {
-    pub(super) fn new(stream: &str, shard: &str, function: &str) -> Self {
-        let arn = stream_arn(stream);
+    /// Writes records of a shard of the stream, or for the consumer, with the ARN `source`.
+    pub(super) fn new(source: &str, shard: &str, function: &str) -> Self {
         let tail = format!(
-            "\"eventName\":\"aws:kinesis:record\",\"invokeIdentityArn\":\"arn:aws:iam::{ACCOUNT}:role/{function}-role\",\"awsRegion\":\"{REGION}\",\"eventSourceARN\":\"{arn}\"}}"
+            "\"eventName\":\"aws:kinesis:record\",\"invokeIdentityArn\":\"arn:aws:iam::{ACCOUNT}:role/{function}-role\",\"awsRegion\":\"{REGION}\",\"eventSourceARN\":\"{source}\"}}"
         );
         let shard = shard.to_owned();
         Self { shard, tail }
@@ -45,13 +48,34 @@ impl Renderer {
             record.data,
             seconds(record.approximate_arrival_timestamp),
         );
-        Rendered { sequence_number: record.sequence_number, json }
+        Rendered {
+            arrival: millis(record.approximate_arrival_timestamp),
+            sequence_number: record.sequence_number,
+            json,
+        }
+    }
+
+    /// What a filter sees of a record, apart from its data.
+    pub(super) fn metadata(&self, record: &Record) -> Value {
+        json!({
+            "kinesisSchemaVersion": "1.0",
+            "partitionKey": record.partition_key,
+            "sequenceNumber": record.sequence_number,
+            "approximateArrivalTimestamp": seconds(record.approximate_arrival_timestamp),
+        })
     }
 }
 
 /// A number of seconds with three decimals at most and no trailing zeros.
 fn seconds(timestamp: f64) -> f64 {
     (timestamp * 1_000.0).round() / 1_000.0
+}
+
+/// Milliseconds since the epoch.
+fn millis(timestamp: f64) -> u64 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the clock is behind the epoch")]
+    let millis = (timestamp * 1_000.0).round() as u64;
+    millis
 }
 
 /// How long the event of these records is.
@@ -86,7 +110,7 @@ mod tests {
     use super::*;
 
     fn record(key: &str, timestamp: f64) -> Rendered {
-        Renderer::new("flights", "shardId-000000000003", "departures").render(Record {
+        Renderer::new(&stream_arn("flights"), "shardId-000000000003", "departures").render(Record {
             sequence_number: String::from("4967"),
             partition_key: key.to_owned(),
             data: String::from("e30="),

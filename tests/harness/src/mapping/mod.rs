@@ -1,46 +1,90 @@
 //! The event source mapping: what Lambda does between a Kinesis stream and a function.
 //!
-//! Each shard is one task. It polls GetRecords, cuts batches, keeps one of them in flight, and
-//! sends it, or what is left of it, until the function has taken all of it. A shard that came of
-//! others begins when all of those have ended, side by side with its siblings. A mapping is caught
-//! up when nothing comes any more and the last record of each shard is behind its checkpoint; then
-//! the input of its open shards may be declared ended, behind scheduled events if those are asked for. [`Chain`] does that for functions chained
-//! through streams, those upstream first.
+//! ```text
+//! shards    which shards begin when: parents before children, siblings at once
+//! shard     the lanes of one of them, one unless a ParallelizationFactor makes more
+//! feed      polls GetRecords, filters, deals records out to lanes
+//! batch     cuts batches by count and bytes        }
+//! response  reads what an answer says              }  decide, and do nothing
+//! pieces    retries, halves, suffixes, ages        }
+//! lane      keeps one batch in flight, and sends what is left of it until nothing is
+//! give_up   tells a destination of what is not delivered any more
+//! pace      how long all that takes
+//! ```
+//!
+//! A mapping is caught up when nothing comes any more and the last record of each shard is behind its
+//! checkpoint; then the input of its open shards may be declared ended, behind scheduled events if those are
+//! asked for. [`Chain`] does that for functions chained through streams, those upstream first.
+//!
+//! What holds of all this, row by row and with its source, stands in `docs/harness-conformance.md`.
 
 mod attempt;
 mod batch;
 mod chain;
-mod deliver;
+mod destination;
 mod event;
-mod poll;
+mod feed;
+mod give_up;
+mod lane;
+mod pace;
+mod pieces;
 mod response;
+mod shard;
 mod shards;
 mod tick;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use crate::emulators::Kinesis;
 use crate::environment::Pool;
+use crate::error::Error;
+use crate::template::EventSource;
 
+pub use attempt::Invoke;
 pub use chain::{Chain, Link};
+pub use destination::Destinations;
+pub use pace::Pace;
+use shards::Shards;
 pub use tick::Ticks;
 
 /// A mapping of one stream to one function.
-pub struct Mapping {
+pub struct Mapping<F = Pool> {
     /// Where the function runs.
-    pub pool: Pool,
-    /// The name of the source stream.
-    pub stream: String,
-    /// The most records a batch holds.
-    pub batch_size: usize,
-    /// Whether the function's answers name the records that failed.
-    pub reports_failures: bool,
+    pub pool: F,
+    /// What the function is called.
+    pub function: FunctionName,
+    /// The account's streams.
+    pub kinesis: Kinesis,
+    /// Which stream, and how its records are delivered.
+    pub source: EventSource,
+    /// How long pauses are.
+    pub pace: Pace,
+    /// Where records go that are given up.
+    pub destinations: Destinations,
     /// Whether each shard's input is declared ended behind its last record.
     pub drains: bool,
     /// Scheduled events that the function gets when all is delivered, before its input ends.
     pub ticks: Option<Ticks>,
     /// What was done so far.
     pub tally: Tally,
+}
+
+/// What a function is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FunctionName {
+    /// Its logical id, for messages.
+    pub id: String,
+    /// Its name, for ARNs.
+    pub name: String,
+}
+
+impl<F: Invoke> Mapping<F> {
+    /// Delivers all that lies in the stream, and what comes until `ended` is set, from the source's
+    /// [starting position](EventSource::position) on.
+    pub async fn deliver(self: &Arc<Self>, ended: Arc<AtomicBool>) -> Result<(), Error> {
+        Shards::of(self, &[]).deliver(&Upstream(vec![ended]), None).await
+    }
 }
 
 /// Counts what a mapping does.
@@ -54,6 +98,12 @@ pub struct Tally {
     pub invocations: AtomicU64,
     /// Invocations that sent again what an earlier one did not get done.
     pub retries: AtomicU64,
+    /// Records that were not delivered: their retries were used up, or they were too old.
+    pub given_up: AtomicU64,
+    /// Those of them that no destination was told of.
+    pub dropped: AtomicU64,
+    /// Records that no filter let pass.
+    pub filtered: AtomicU64,
     /// Scheduled events that the function took.
     pub ticks: AtomicU64,
     /// When the last record arrived on the stream, in seconds since the epoch; 0 if none was read.
@@ -65,6 +115,11 @@ impl Tally {
     fn done(&self, records: usize) -> u64 {
         let records = records as u64;
         self.records.fetch_add(records, Ordering::Relaxed) + records
+    }
+
+    /// Counts a record that no filter let pass.
+    fn filtered(&self) {
+        self.filtered.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Notes when a record arrived, in seconds since the epoch.

@@ -9,7 +9,7 @@ use crate::runtime_api::Request;
 use crate::template::Schedule;
 
 use super::Mapping;
-use super::attempt::Attempt;
+use super::attempt::{Attempt, Invoke};
 
 /// How often Lambda tries an asynchronous invocation: once, and twice again.
 const ATTEMPTS: u32 = 3;
@@ -27,7 +27,7 @@ pub struct Ticks {
 
 /// Sends all scheduled events of a mapping, one after the other. Their clock is that of the stream's
 /// records: the first one comes `every` behind the last arrival.
-pub(super) async fn send_all(mapping: &Mapping, ticks: &Ticks) -> Result<(), Error> {
+pub(super) async fn send_all<F: Invoke>(mapping: &Mapping<F>, ticks: &Ticks) -> Result<(), Error> {
     let start = match mapping.tally.last_arrival.load(Ordering::Relaxed) {
         0 => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
         arrival => arrival,
@@ -44,7 +44,7 @@ pub(super) async fn send_all(mapping: &Mapping, ticks: &Ticks) -> Result<(), Err
 
 /// Sends an event until the function has taken it. Lambda gives an event up that fails three times;
 /// here nothing is given up in silence. A kill is not the function's failure.
-async fn send(mapping: &Mapping, number: u32, request: &Request) -> Result<(), Error> {
+async fn send<F: Invoke>(mapping: &Mapping<F>, number: u32, request: &Request) -> Result<(), Error> {
     let mut invocation = number as usize;
     let mut failures = 0;
     let mut again = false;
@@ -54,12 +54,12 @@ async fn send(mapping: &Mapping, number: u32, request: &Request) -> Result<(), E
         match attempt {
             // Nobody reads the answer to an asynchronous invocation.
             Attempt::Answered(_) => return Ok(()),
-            Attempt::Killed => {}
+            Attempt::Killed | Attempt::Throttled => {}
             Attempt::Failed { why, log, .. } => {
                 failures += 1;
                 if failures == ATTEMPTS {
                     return Err(Error::Stuck(Box::new(Stuck {
-                        function: mapping.pool.deployment().function.id.clone(),
+                        function: mapping.function.id.clone(),
                         shard: String::from("its schedule"),
                         what: format!("scheduled event {number}"),
                         attempts: failures,

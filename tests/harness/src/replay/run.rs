@@ -10,9 +10,9 @@ use crate::cargo::Binary;
 use crate::emulators::{Emulators, Meter, ShardContent};
 use crate::environment::{Deployment, KillPlan, Pool, Target};
 use crate::error::Error;
-use crate::mapping::{Chain, Link, Mapping, Tally};
+use crate::mapping::{Chain, Destinations, FunctionName, Link, Mapping, Pace, Tally};
 use crate::progress::Progress;
-use crate::template::Function;
+use crate::template::{EventSource, Function, Position};
 
 use super::feed::{Fed, Shards};
 use super::prepare::Prepared;
@@ -46,6 +46,9 @@ impl Prepared {
         if outstanding > 0 {
             let planned = self.options.kills;
             progress.warn(&format!("{outstanding} of {planned} kills found no moment to happen"));
+        }
+        for Link { mapping, .. } in &links {
+            mapping.what_is_lost().for_each(|lost| progress.warn(&lost));
         }
         let resharded = self.resharded(&emulators, resharded.iter().chain(&reshardings)).await?;
         let report = Report { resharded, ..self.report(&links, &emulators, collected?, &cpu, wall)? };
@@ -93,12 +96,16 @@ impl Prepared {
                 cpu: Mutex::new(Some(Duration::ZERO)),
             };
             let rotates = self.options.environments.is_some();
-            let environments = self.options.environments.map_or(self.most(place, &shards), |count| count as usize);
+            let factor = function.source.factor as usize;
+            let environments =
+                self.options.environments.map_or(self.most(place, &shards) * factor, |count| count as usize);
             let mapping = Arc::new(Mapping {
                 pool: Pool::new(deployment, environments, rotates, plan),
-                stream: function.source.stream.clone(),
-                batch_size: self.batch_size(function) as usize,
-                reports_failures: function.source.reports_failures,
+                function: FunctionName { id: function.id.clone(), name: function.name.clone() },
+                kinesis: emulators.kinesis.clone(),
+                source: self.source(function),
+                pace: Pace::REPLAY,
+                destinations: Destinations::new(&function.id, emulators.queues.clone(), self.buckets()),
                 drains: self.options.drain && function.journal_table().is_some(),
                 ticks: self.ticks.get(place).cloned().flatten(),
                 tally: Tally::default(),
@@ -112,6 +119,17 @@ impl Prepared {
     fn most(&self, place: usize, shards: &[ShardContent]) -> usize {
         let to_come = if self.chain.upstream(place).is_empty() { 0 } else { 2 * self.options.reshards };
         shards.len() + usize::try_from(to_come).unwrap_or(usize::MAX)
+    }
+
+    /// Its event source, from the first record on, in batches as they are asked for.
+    fn source(&self, function: &Function) -> EventSource {
+        let batch_size = self.batch_size(function);
+        EventSource { batch_size, position: Position::Horizon, ..function.source.clone() }
+    }
+
+    /// Where objects go of records that are given up.
+    fn buckets(&self) -> PathBuf {
+        self.template.folder().join(".tidemill").join("buckets")
     }
 
     fn batch_size(&self, function: &Function) -> u32 {

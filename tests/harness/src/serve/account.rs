@@ -4,7 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::emulators::{DynamoDb, Emulators, Kinesis};
+use crate::emulators::{DynamoDb, Emulators, Kinesis, Queues};
 use crate::error::Error;
 use crate::findings::{Finding, shown};
 use crate::kept::{Account, Kept};
@@ -80,7 +80,9 @@ pub(super) async fn open(account: &Account, template: &Template) -> Result<(Emul
             dynamodb.create_table(table)?;
         }
     }
-    Ok((Emulators { kinesis, dynamodb, limits: None, result_tables: Arc::default() }, differences))
+    let queues = Queues::default();
+    template.queues().for_each(|name| queues.create(name));
+    Ok((Emulators { kinesis, dynamodb, limits: None, queues, result_tables: Arc::default() }, differences))
 }
 
 pub(super) fn write(path: &Path, text: &str) -> Result<(), Error> {

@@ -62,6 +62,7 @@ impl Exports {
         let account = [
             ("AWS_ENDPOINT_URL_DYNAMODB", endpoint.as_str()),
             ("AWS_ENDPOINT_URL_KINESIS", &endpoint),
+            ("AWS_ENDPOINT_URL_SQS", &endpoint),
             ("AWS_REGION", REGION),
             // The AWS CLI and Python read this one.
             ("AWS_DEFAULT_REGION", REGION),

@@ -139,6 +139,9 @@ impl Function {
         let source = EventSource::read(template, id, node, &mut reader);
         let schedule = Schedule::read(id, node, &mut reader);
         let roles = roles(template, source.as_ref(), &variables, &mut reader);
+        if let Some(source) = source.as_ref().filter(|_| variables.keys().any(|name| Role::of(name).is_some())) {
+            source.check_tidemill(node, &mut reader);
+        }
         Some(Self {
             id: id.to_owned(),
             name: match template.resolver.resources.get(id) {
@@ -289,7 +292,7 @@ Resources:
   Flights: {Type: AWS::Kinesis::Stream}
   Out: {Type: AWS::Kinesis::Stream, Properties: {Name: out}}
   Bad: {Type: AWS::Kinesis::Stream}
-  Queue: {Type: AWS::SQS::Queue}
+  Topic: {Type: AWS::SNS::Topic}
   Days: {Type: AWS::Serverless::SimpleTable}
   F:
     Type: AWS::Serverless::Function
@@ -387,9 +390,9 @@ Resources:
 
     #[test]
     fn a_variable_of_something_not_emulated_is_a_warning() {
-        let (function, messages) = with_variables("QUEUE: !Ref Queue");
-        assert_eq!(messages, ["t.yaml:19: QUEUE is `Queue` here: AWS::SQS::Queue is not emulated"]);
-        assert_eq!(function.unwrap().variables["QUEUE"], "Queue");
+        let (function, messages) = with_variables("TOPIC: !Ref Topic");
+        assert_eq!(messages, ["t.yaml:19: TOPIC is `Topic` here: AWS::SNS::Topic is not emulated"]);
+        assert_eq!(function.unwrap().variables["TOPIC"], "Topic");
     }
 
     #[test]

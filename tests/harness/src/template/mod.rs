@@ -1,12 +1,14 @@
 //! The SAM template: the one description of streams, tables, functions and event sources, for
 //! AWS and for the harness alike.
 //!
-//! Read here is what a replay needs: `AWS::Kinesis::Stream`, `AWS::DynamoDB::Table`,
+//! Read here is what a replay needs: `AWS::Kinesis::Stream` and its consumers, `AWS::SQS::Queue`, `AWS::DynamoDB::Table`,
 //! `AWS::Serverless::SimpleTable` and `AWS::Serverless::Function` with its Kinesis event and its schedule. What
 //! would make a run differ from AWS is a warning, what makes it impossible a problem, and all of
 //! them are reported together.
 
+mod destination;
 mod event_source;
+mod filter;
 mod function;
 mod grants;
 mod node;
@@ -18,7 +20,9 @@ mod storage;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-pub use event_source::EventSource;
+pub use destination::Destination;
+pub use event_source::{EventSource, Position};
+pub use filter::Filter;
 pub use function::{Function, Given, Roles, Variable, logical_name};
 pub use schedule::{Schedule, Scheduler};
 pub use storage::{Stream, Table};
@@ -26,9 +30,9 @@ pub use storage::{Stream, Table};
 use crate::error::Error;
 use crate::findings::{Findings, listed};
 use node::Node;
-use resolve::{Resolver, Resource};
+use resolve::{Resolver, Resource, consumer_arn};
 
-pub(crate) use resolve::{function_arn, stream_arn, table_arn};
+pub(crate) use resolve::{function_arn, queue_arn, queue_url, stream_arn, table_arn};
 
 /// The region that everything emulated lies in.
 pub(crate) const REGION: &str = "us-east-1";
@@ -36,6 +40,7 @@ pub(crate) const REGION: &str = "us-east-1";
 pub(crate) const ACCOUNT: &str = "000000000000";
 
 const FUNCTION: &str = "AWS::Serverless::Function";
+const CONSUMER: &str = "AWS::Kinesis::StreamConsumer";
 
 /// A template, read and resolved.
 #[derive(Debug)]
@@ -133,6 +138,14 @@ impl Template {
         self.tables.iter().any(|table| table.name == name)
     }
 
+    /// The names of the queues.
+    pub(crate) fn queues(&self) -> impl Iterator<Item = &str> {
+        self.resolver.resources.values().filter_map(|resource| match resource {
+            Resource::Queue(name) => Some(name.as_str()),
+            _ => None,
+        })
+    }
+
     /// The names of the streams, in words.
     pub(crate) fn stream_names(&self) -> String {
         listed(self.streams.iter().map(|stream| stream.name.as_str()))
@@ -154,15 +167,30 @@ impl Template {
         let named: BTreeMap<String, Resource> =
             self.resources().map(|(id, node, kind)| (id.to_owned(), self.name_of(id, node, kind, findings))).collect();
         self.resolver.resources = named;
+        let consumers: Vec<(String, Resource)> = self
+            .resources()
+            .filter(|(.., kind)| *kind == CONSUMER)
+            .map(|(id, node, _)| self.consumer(id, node))
+            .collect();
+        self.resolver.resources.extend(consumers);
         let (streams, tables) = storage::read(self, findings);
         self.streams = streams;
         self.tables = tables;
+    }
+
+    /// A consumer, whose stream may have any name of the template.
+    fn consumer(&self, id: &str, node: &Node) -> (String, Resource) {
+        let property = |name| node.at(&["Properties", name]).and_then(|node| self.resolver.text(node).ok());
+        let name = property("ConsumerName").unwrap_or_else(|| id.to_owned());
+        let arn = consumer_arn(&property("StreamARN").unwrap_or_default(), &name);
+        (id.to_owned(), Resource::Consumer(arn))
     }
 
     fn name_of(&self, id: &str, node: &Node, kind: &str, findings: &mut Findings) -> Resource {
         let (property, resource): (_, fn(String) -> Resource) = match kind {
             "AWS::Kinesis::Stream" => ("Name", Resource::Stream),
             "AWS::DynamoDB::Table" | "AWS::Serverless::SimpleTable" => ("TableName", Resource::Table),
+            "AWS::SQS::Queue" => ("QueueName", Resource::Queue),
             FUNCTION => ("FunctionName", Resource::Function),
             other => return Resource::Other(other.to_owned()),
         };

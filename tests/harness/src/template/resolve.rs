@@ -17,6 +17,10 @@ pub(crate) enum Resource {
     Table(String),
     /// A Lambda function, by its name.
     Function(String),
+    /// An SQS queue, by its name.
+    Queue(String),
+    /// A consumer of a stream, by its ARN.
+    Consumer(String),
     /// Anything that the harness does not emulate, by its type.
     Other(String),
 }
@@ -97,6 +101,8 @@ impl Resolver {
             (None, Some(Resource::Stream(name) | Resource::Table(name) | Resource::Function(name))) => {
                 Ok(Resolved::Text(name.clone()))
             }
+            (None, Some(Resource::Queue(name))) => Ok(Resolved::Text(queue_url(name))),
+            (None, Some(Resource::Consumer(arn))) => Ok(Resolved::Text(arn.clone())),
             (None, Some(Resource::Other(kind))) => Ok(Resolved::StandIn(id.to_owned(), kind.clone())),
             (None, None) => Err(self.unknown(id, at)),
         }
@@ -123,13 +129,18 @@ impl Resolver {
             Some(Resource::Stream(name)) => stream_arn(name),
             Some(Resource::Table(name)) => table_arn(name),
             Some(Resource::Function(name)) => function_arn(name),
+            Some(Resource::Queue(name)) => queue_arn(name),
+            Some(Resource::Consumer(arn)) => arn.clone(),
         };
-        match attribute {
-            "Arn" => Ok(Resolved::Text(arn)),
-            other => {
-                Err(unresolved(at, &format!("`{id}.{other}` is not known here: of `{id}` the harness knows `Arn`")))
-            }
+        let known = match self.resources.get(id) {
+            Some(Resource::Consumer(_)) => "ConsumerARN",
+            _ => "Arn",
+        };
+        if attribute == known {
+            return Ok(Resolved::Text(arn));
         }
+        let why = format!("`{id}.{attribute}` is not known here: of `{id}` the harness knows `{known}`");
+        Err(unresolved(at, &why))
     }
 
     fn substitute(&self, argument: &Node) -> Outcome {
@@ -203,6 +214,21 @@ pub(crate) fn table_arn(name: &str) -> String {
     format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}")
 }
 
+/// The ARN of an emulated queue.
+pub(crate) fn queue_arn(name: &str) -> String {
+    format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{name}")
+}
+
+/// The URL of an emulated queue.
+pub(crate) fn queue_url(name: &str) -> String {
+    format!("https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}")
+}
+
+/// The ARN of a consumer of a stream. AWS puts the second of its creation behind its name.
+pub(crate) fn consumer_arn(stream: &str, name: &str) -> String {
+    format!("{stream}/consumer/{name}:1")
+}
+
 /// The ARN of a function of the template.
 pub(crate) fn function_arn(name: &str) -> String {
     format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}")
@@ -238,7 +264,9 @@ mod tests {
         let resources = [
             ("Flights", Resource::Stream("flights".into())),
             ("Journal", Resource::Table("journal".into())),
-            ("Dlq", Resource::Other("AWS::SQS::Queue".into())),
+            ("Dlq", Resource::Queue("dlq".into())),
+            ("Fan", Resource::Consumer("arn:c".into())),
+            ("Topic", Resource::Other("AWS::SNS::Topic".into())),
         ];
         Resolver {
             parameters: parameters.map(|(id, default)| (id.to_owned(), default.map(str::to_owned))).into(),
@@ -275,6 +303,14 @@ mod tests {
     }
 
     #[test]
+    fn a_queue_is_its_url_and_a_consumer_its_arn() {
+        assert_eq!(text("!Ref Dlq"), "https://sqs.us-east-1.amazonaws.com/000000000000/dlq");
+        assert_eq!(text("!GetAtt Dlq.Arn"), "arn:aws:sqs:us-east-1:000000000000:dlq");
+        assert_eq!((text("!Ref Fan"), text("!GetAtt Fan.ConsumerARN")), ("arn:c".into(), "arn:c".into()));
+        assert!(refusal("!GetAtt Fan.Arn").contains("the harness knows `ConsumerARN`"));
+    }
+
+    #[test]
     fn substitution_takes_names_attributes_own_variables_and_literals() {
         assert_eq!(
             text("!Sub 'a ${Flights} ${Flights.Arn} ${AWS::StackName} ${!Literal}'"),
@@ -290,16 +326,16 @@ mod tests {
 
     #[test]
     fn a_resource_that_is_not_emulated_has_a_stand_in() {
-        let root = Node::parse("v: !GetAtt Dlq.Arn\n").unwrap();
+        let root = Node::parse("v: !GetAtt Topic.Arn\n").unwrap();
         assert_eq!(
             resolver().resolve(root.get("v").unwrap()),
-            Ok(Resolved::StandIn("Dlq.Arn".into(), "AWS::SQS::Queue".into()))
+            Ok(Resolved::StandIn("Topic.Arn".into(), "AWS::SNS::Topic".into()))
         );
     }
 
     #[test]
     fn what_cannot_be_resolved_says_why() {
-        assert!(refusal("!Ref Flight").contains("there are Bound, Open, Dlq, Flights and Journal"));
+        assert!(refusal("!Ref Flight").contains("there are Bound, Open, Dlq, Fan, Flights, Journal and Topic"));
         assert!(refusal("!Ref Open").contains("has no Default"));
         assert!(refusal("!GetAtt Flights.Name").contains("the harness knows `Arn`"));
         assert!(refusal("!If [a, b, c]").contains("`Fn::If` is not known here"));

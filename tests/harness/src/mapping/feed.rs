@@ -1,0 +1,118 @@
+//! Reading a shard, and dealing out what is read to the lanes that deliver it.
+
+use std::collections::VecDeque;
+
+use ferrokinesis::sequence::partition_key_to_hash_key;
+use tokio::time::Instant;
+
+use crate::emulators::{Kinesis, Record};
+use crate::error::Error;
+use crate::template::Filter;
+
+use super::batch::Batch;
+use super::event::{Rendered, Renderer};
+use super::{Pace, Tally};
+
+/// Reads a shard, in batches for each of its lanes.
+pub(super) struct Feed {
+    kinesis: Kinesis,
+    renderer: Renderer,
+    filters: Vec<Filter>,
+    pace: Pace,
+    iterator: Option<String>,
+    last_read: Option<Instant>,
+    lanes: Vec<VecDeque<Rendered>>,
+    /// Records that are known to lie in the shard and were not polled yet.
+    ahead: u64,
+}
+
+impl Feed {
+    /// From an iterator on, behind which `ahead` records are known to lie.
+    pub(super) fn new(kinesis: Kinesis, iterator: String, ahead: u64, renderer: Renderer, lanes: usize) -> Self {
+        let lanes = vec![VecDeque::new(); lanes.max(1)];
+        Self {
+            kinesis,
+            renderer,
+            filters: Vec::new(),
+            pace: Pace::REPLAY,
+            iterator: Some(iterator),
+            last_read: None,
+            lanes,
+            ahead,
+        }
+    }
+
+    pub(super) fn filtered(self, filters: &[Filter], pace: Pace) -> Self {
+        Self { filters: filters.to_vec(), pace, ..self }
+    }
+
+    /// The next batch of a lane: one that is full, or what there is if that is `enough`. `None` if there
+    /// is nothing.
+    pub(super) async fn batch(
+        &mut self,
+        lane: usize,
+        size: usize,
+        enough: bool,
+        tally: &Tally,
+    ) -> Result<Option<Batch>, Error> {
+        while !Batch::is_full(&self.lanes[lane], size) && self.poll(tally).await? {
+            if enough && self.pace.timely && !self.lanes[lane].is_empty() {
+                break;
+            }
+        }
+        let enough = enough || self.iterator.is_none() || Batch::is_full(&self.lanes[lane], size);
+        if !enough || self.lanes[lane].is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Batch::cut(&mut self.lanes[lane], size)))
+    }
+
+    /// Whether anything waits for a lane's next batch.
+    pub(super) fn is_empty(&self, lane: usize) -> bool {
+        self.lanes[lane].is_empty()
+    }
+
+    /// Whether the shard is closed and nothing of it is left for a lane.
+    pub(super) fn has_ended(&self, lane: usize) -> bool {
+        self.iterator.is_none() && self.lanes[lane].is_empty()
+    }
+
+    /// Reads on, and says whether there was anything.
+    async fn poll(&mut self, tally: &Tally) -> Result<bool, Error> {
+        let Some(iterator) = &self.iterator else { return Ok(false) };
+        if let Some(last) = self.last_read {
+            tokio::time::sleep_until(last + self.pace.busy).await;
+        }
+        let (records, next) = self.kinesis.records(iterator).await?;
+        self.last_read = Some(Instant::now());
+        if records.is_empty() && self.ahead > 0 {
+            return Err(Error::Emulator {
+                service: "Kinesis",
+                what: String::from("read on"),
+                why: format!("{} records that were put do not come out", self.ahead),
+            });
+        }
+        self.iterator = next;
+        self.ahead = self.ahead.saturating_sub(records.len() as u64);
+        let any = !records.is_empty();
+        records.into_iter().for_each(|record| self.take(record, tally));
+        Ok(any)
+    }
+
+    /// Lays a record into its lane, if it passes.
+    fn take(&mut self, record: Record, tally: &Tally) {
+        tally.arrived(record.approximate_arrival_timestamp);
+        if !Filter::any_passes(&self.filters, &self.renderer.metadata(&record), &record.data) {
+            tally.filtered();
+            return;
+        }
+        let lane = lane(&record.partition_key, self.lanes.len());
+        self.lanes[lane].push_back(self.renderer.render(record));
+    }
+}
+
+/// The lane of a key: what has one key stays in order. How Lambda does it is not documented.
+fn lane(key: &str, lanes: usize) -> usize {
+    let lanes = lanes.max(1) as u128;
+    usize::try_from(partition_key_to_hash_key(key) % lanes).unwrap_or(0)
+}

@@ -1,0 +1,115 @@
+//! The table of all rows, as the documentation has it.
+
+use std::any::Any;
+use std::fmt::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use crate::row::{Row, Source};
+use crate::{answers, batches, delivery, destinations, events, observable, retries, settings, shards};
+
+const PAGES: &str = "https://docs.aws.amazon.com/lambda/latest/dg/";
+
+/// What is not emulated, and why.
+const ABSENT: &[(&str, &str)] = &[
+    (
+        "Tumbling windows (`TumblingWindowInSeconds`)",
+        "refused in the template: lost at a split, 15 minutes and 1 MB at most, at least once; tidemill has windows of its own",
+    ),
+    ("SNS and Kafka as destinations", "a topic is counted only, with a warning; Kafka is for Kafka event sources"),
+    (
+        "KPL aggregates taken apart by enhanced fan-out",
+        "a consumer's events have its ARN, but aggregates stay whole, as on the standard path",
+    ),
+    ("An age check while a window still gathers", "seen by one emulator only; here a batch is checked when it is sent"),
+    (
+        "Records that leave the stream while a shard is held up",
+        "the emulated stream keeps what a replay needs; `MaximumRecordAgeInSeconds` shows the same loss, with a document",
+    ),
+    (
+        "Two pollers at once after a fail-over, batches that come twice without an error",
+        "not documented in detail; a replay with `--kill` and several `--environments` shows what a function makes of repeats",
+    ),
+    ("`KmsKeyArn`, `MetricsConfig`, `Tags`", "read, without influence on delivery"),
+    ("`Enabled: false`, and changes while a mapping runs", "a disabled event is replayed all the same, with a warning"),
+];
+
+fn all() -> Vec<&'static Row> {
+    let areas = [
+        settings::ROWS,
+        batches::ROWS,
+        delivery::ROWS,
+        events::ROWS,
+        answers::ROWS,
+        retries::ROWS,
+        destinations::ROWS,
+        shards::ROWS,
+    ];
+    areas.into_iter().flatten().collect()
+}
+
+/// What a row comes to.
+fn outcome(row: &Row) -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    match catch_unwind(AssertUnwindSafe(|| runtime.block_on((row.run)()))) {
+        Ok(()) => String::from("pass"),
+        Err(panic) => format!("**fails**: {}", message(&*panic)),
+    }
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("it panicked").lines().next().unwrap_or_default().to_owned()
+}
+
+fn source(source: Source) -> String {
+    match source {
+        Source::Documented(page) => format!("[documented]({PAGES}{page})"),
+        Source::Observed(by) => format!("[observed](https://{by})"),
+        Source::Chosen => String::from("chosen"),
+    }
+}
+
+fn table() -> String {
+    let mut text = String::from(
+        "# The event source, row by row\n\n\
+         What the harness does between a Kinesis stream and a function, and where it is known from that Lambda does so. \
+         *Documented* is AWS's documentation; *observed* was seen on AWS by others and written down by them, which is a \
+         sample and no promise; *chosen* is neither. Every row is a test of that name in `tests/harness/tests/event_source/`, \
+         and this page is written by it: `BLESS=1 cargo test -p tidemill-harness --test event_source`.\n\n\
+         The pauses that are not documented are settings of `mapping::Pace`: how long a retry waits, how long a shard's \
+         children do, how often an idle shard is read. A replay waits no longer than need be (`Pace::REPLAY`); the rows run \
+         with `Pace::LAMBDA`, in virtual time.\n\n\
+         What rows marked † ask is data (`observable.json`), and can be asked of another emulator or of AWS: \
+         `tests/harness/tests/event_source/elsewhere.py`.\n",
+    );
+    let mut area = "";
+    for row in all() {
+        if row.area != area {
+            area = row.area;
+            let _ = write!(text, "\n## {area}\n\n| Rule | Known from | Test | |\n|---|---|---|---|\n");
+        }
+        let Row { rule, test, source: from, .. } = row;
+        let mark = if observable::has(test) { " †" } else { "" };
+        let _ = writeln!(text, "| {} | {} | `{test}`{mark} | {} |", rule.trim(), source(*from), outcome(row));
+    }
+    text.push_str("\n## Not emulated\n\n| What | Why |\n|---|---|\n");
+    for (what, why) in ABSENT {
+        let _ = writeln!(text, "| {what} | {why} |");
+    }
+    text
+}
+
+#[test]
+fn the_documentation_has_every_row_as_it_is() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/harness-conformance.md");
+    let table = table();
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, &table).expect("cannot write the page");
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        written == table,
+        "docs/harness-conformance.md is not what the rows say: write it anew with `BLESS=1 cargo test -p tidemill-harness --test event_source`"
+    );
+}
