@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// An item of DynamoDB has at most 400 KB, names and attributes included.
-const BODY_LIMIT: usize = 390_000;
+pub(crate) const BODY_LIMIT: usize = 390_000;
 /// How often a put without an answer is sent again.
 const PUT_ATTEMPTS: u32 = 3;
 const PUT_PAUSE: Duration = Duration::from_millis(50);
@@ -136,7 +136,7 @@ fn record(view: &View, format: Format, draft: Draft, renewal: &Renewal) -> Recor
         changes: draft.changes,
         outputs: draft.outputs,
         oldest: renewal.oldest(&view.parts),
-        schema: (!renewal.names.is_empty()).then(|| view.schema.clone()),
+        schema: (view.is_unclaimed || !renewal.names.is_empty()).then(|| view.schema.clone()),
         parts: renewal.names.clone(),
         spills: Vec::new(),
         gap: draft.gap,

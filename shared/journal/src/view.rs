@@ -55,6 +55,8 @@ pub struct View {
     pub(crate) parts: Parts,
     pub(crate) spills: Spills,
     pub(crate) schema: Schema,
+    /// Whether a drop left the journal to whatever code comes first: its first record says whose it is.
+    pub(crate) is_unclaimed: bool,
     /// Whether the outputs of record n are known to be acknowledged.
     pub(crate) flushed: bool,
     /// Whether record n was committed by this holder: then no one else can have flushed it before.
@@ -138,6 +140,7 @@ impl View {
             self.meet_others();
         }
         if let Some(schema) = record.schema {
+            self.is_unclaimed = schema.is_unclaimed();
             self.schema = schema;
         }
     }
