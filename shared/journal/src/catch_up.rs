@@ -51,6 +51,10 @@ pub async fn catch_up<S: Store, T: State + ?Sized>(
             let Ok(record) = spill::bring_back(store, journal, decode(journal, slot, &item)?).await? else {
                 return Ok(CaughtUp::Lost);
             };
+            // Other code was quicker to take a dropped journal: to load it is to be told so.
+            if view.is_unclaimed && record.schema.as_ref().is_none_or(|schema| *schema != view.schema) {
+                return Ok(CaughtUp::Lost);
+            }
             for change in &record.changes {
                 state.restore(change).map_err(|e| Error::damaged(journal, format!("record {next}"), e))?;
             }

@@ -11,7 +11,7 @@ use crate::spill;
 use crate::{Deadline, Error, Format, Guard, JournalId, Kind, Output, Put, Record, SlotItem, State, Store, View};
 
 /// An item of DynamoDB has at most 400 KB, names and attributes included.
-const BODY_LIMIT: usize = 390_000;
+pub(crate) const BODY_LIMIT: usize = 390_000;
 
 /// What the next record holds, as far as its writer decides it.
 #[derive(Clone, Debug)]
@@ -138,7 +138,7 @@ fn record(view: &View, format: Format, draft: Draft, renewal: &Renewal) -> Recor
         changes: draft.changes,
         outputs: draft.outputs,
         oldest: renewal.oldest(&view.parts),
-        schema: (!renewal.names.is_empty()).then(|| view.schema.clone()),
+        schema: (view.is_unclaimed || !renewal.names.is_empty()).then(|| view.schema.clone()),
         parts: renewal.names.clone(),
         spills: Vec::new(),
         gap: draft.gap,

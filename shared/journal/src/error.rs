@@ -72,6 +72,28 @@ pub enum Error {
         /// What did not fit, at the last attempt.
         why: String,
     },
+    /// A journal that is to be begun is there.
+    #[error(
+        "journal {journal} is there already, at commit {number}: restore in place of it, take another name, or drop it \
+         first"
+    )]
+    Occupied {
+        /// The journal.
+        journal: JournalId,
+        /// A commit of it.
+        number: u64,
+    },
+    /// Functions begin the journal again as often as it is deleted.
+    #[error(
+        "journal {journal} was begun anew by a function each of {attempts} times that it was deleted: see that none runs \
+         any more, and run this again"
+    )]
+    Contested {
+        /// The journal.
+        journal: JournalId,
+        /// How often it was deleted.
+        attempts: u32,
+    },
     /// The state or the record does not encode.
     #[error("commit {number} of journal {journal} cannot be encoded: {why}")]
     Encode {

@@ -1,13 +1,17 @@
 //! Beginning a journal.
 
 use futures_util::future::try_join_all;
-use tidemill_core::Progress;
+use tidemill_core::{Position, Progress};
 
+use crate::commit::BODY_LIMIT;
 use crate::parts::Parts;
-use crate::renewal;
 use crate::{
-    Error, Format, Guard, Incarnation, JournalId, Kind, Put, Record, Ring, Schema, SlotItem, State, Store, View,
+    Error, Format, Guard, Incarnation, JournalId, Kind, Output, Put, Record, Ring, Schema, SlotItem, State, Store, View,
 };
+use crate::{renewal, spill};
+
+/// How many images are written at once.
+const IMAGES_AT_ONCE: usize = 16;
 
 /// What a journal begins with.
 #[derive(Clone, Debug)]
@@ -22,12 +26,24 @@ pub struct Beginning {
     pub progress: Progress,
     /// The format that it is written in: the newest, or its parents', so that code which reads theirs reads it too.
     pub format: Format,
+    /// The last record that is in; `None` unless the journal goes on from an earlier life.
+    pub position: Option<Position>,
+    /// What an earlier life committed and is not known to have sent, under the ids of that life.
+    pub outputs: Vec<Output>,
 }
 
 impl Beginning {
     /// Of a shard without any record.
     pub const fn empty(incarnation: Incarnation, ring: Ring, schema: Schema) -> Self {
-        Self { incarnation, ring, schema, progress: Progress::start(), format: Format::NEWEST }
+        Self {
+            incarnation,
+            ring,
+            schema,
+            progress: Progress::start(),
+            format: Format::NEWEST,
+            position: None,
+            outputs: Vec::new(),
+        }
     }
 }
 
@@ -44,21 +60,20 @@ pub async fn init<S: Store>(
     beginning: Beginning,
     state: &(impl State + ?Sized),
 ) -> Result<Put, Error> {
-    let Beginning { incarnation, ring, schema, progress, format } = beginning;
+    let Beginning { incarnation, ring, schema, progress, format, position, outputs } = beginning;
     let encode = |why| Error::Encode { journal: journal.clone(), number: 1, why };
     let view = View::before_all(incarnation, ring, schema.clone(), format);
-    let parts = renewal::inherited(&view, state).map_err(encode)?;
-    try_join_all(parts.images.iter().map(|image| store.write_part(journal, &image.id, &image.chunks))).await?;
+    let mut parts = renewal::inherited(&view, state).map_err(encode)?;
     let mut record = Record {
         format,
         incarnation,
         ring,
         number: 1,
         kind: Kind::Init,
-        position: None,
+        position,
         progress,
         changes: Vec::new(),
-        outputs: Vec::new(),
+        outputs,
         parts: parts.names,
         oldest: 0,
         spills: Vec::new(),
@@ -66,7 +81,15 @@ pub async fn init<S: Store>(
         tick: None,
         schema: Some(schema),
     };
-    let body = record.encode().map_err(encode)?;
+    let mut body = record.encode().map_err(encode)?;
+    if body.len() > BODY_LIMIT && !record.outputs.is_empty() {
+        let (mut rest, image) = spill::move_out(&record).map_err(encode)?;
+        body = rest.encode().map_err(encode)?;
+        parts.images.push(image);
+    }
+    for together in parts.images.chunks(IMAGES_AT_ONCE) {
+        try_join_all(together.iter().map(|image| store.write_part(journal, &image.id, &image.chunks))).await?;
+    }
     let item = SlotItem { incarnation, number: 1, body };
     Ok(store.put_slot(journal, ring.slot(1), &item, Guard::Vacant).await?)
 }
@@ -87,6 +110,7 @@ impl View {
             spills: crate::spill::Spills::default(),
             schema,
             due: None,
+            is_unclaimed: false,
             flushed: true,
             own: false,
             contended: false,

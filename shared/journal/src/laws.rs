@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use tidemill_core::{EventTime, Position, SequenceNumber};
 
-use crate::{Attempt, Guard, Incarnation, JournalId, Mark, PartId, Put, SlotItem, Stamp, Store, Sweepable};
+use crate::{Attempt, Erasable, Guard, Incarnation, JournalId, Mark, PartId, Put, SlotItem, Stamp, Store, Sweepable};
 
 const LIFE: Incarnation = Incarnation(7);
 const OTHER_LIFE: Incarnation = Incarnation(8);
@@ -56,6 +56,23 @@ pub async fn check_sweepable<S: Sweepable>(store: &S, time_passes: impl AsyncFnO
     assert!(!store.delete_beside(&again).await.expect("the store answers"), "it is gone");
     store.stamp(&again, EventTime::from_millis(1)).await.expect("the store answers");
     assert_eq!(listed().await, None, "what is gone is not stamped");
+}
+
+/// Checks the law of [`Erasable`] against `store`.
+///
+/// # Panics
+/// If it does not hold.
+pub async fn check_erasable<S: Erasable>(store: &S) {
+    let journal = journal("erasable");
+    let (one, two) = (item(LIFE, 1, b"one"), item(LIFE, 2, b"two"));
+    put(store, &journal, 1, &one, Guard::Vacant).await;
+    put(store, &journal, 2, &two, Guard::VacantAfter { slot: 1, number: 1, incarnation: LIFE }).await;
+    for _ in 0..2 {
+        store.delete_slot(&journal, 1).await.expect("deleting what is not there succeeds");
+        holds(store, &journal, 1, None).await;
+        holds(store, &journal, 2, Some(&two)).await;
+    }
+    assert_eq!(put(store, &journal, 1, &item(OTHER_LIFE, 1, b"new"), Guard::Vacant).await, Put::Stored);
 }
 
 fn journal(name: &str) -> JournalId {

@@ -48,7 +48,7 @@ pub async fn load<S: Store, T: State + ?Sized>(
 ///
 /// Slot 1 holds the record that began the present lap. From there the numbers grow by one a slot up to the head, so the
 /// head is searched by doubling and halving, from the flush mark if it is ahead.
-async fn find_head<S: Store>(store: &S, journal: &JournalId) -> Result<Option<Record>, Error> {
+pub(crate) async fn find_head<S: Store>(store: &S, journal: &JournalId) -> Result<Option<Record>, Error> {
     let Some(first) = store.read_slot(journal, 1).await? else { return Ok(None) };
     let mut head = decode(journal, 1, &first)?;
     let (ring, lap_end) = (head.ring, head.number + u64::from(head.ring.slots()) - 1);
@@ -85,8 +85,13 @@ async fn assemble<S: Store, T: State + ?Sized>(
         Err(moved) => return Ok(Err(moved)),
     };
     let Some((head, _)) = records.last() else { return Ok(Err("there are no records".to_owned())) };
-    let Some(schema) = records.iter().rev().find_map(|(record, _)| record.schema.clone()) else {
+    let Some(stored) = records.iter().rev().find_map(|(record, _)| record.schema.clone()) else {
         return Err(Error::damaged(journal, "the ring", "no record behind `oldest` names the parts"));
+    };
+    let is_unclaimed = stored.is_unclaimed();
+    let schema = match expected {
+        Some(expected) if is_unclaimed && stored.journal == *journal => expected.clone(),
+        _ => stored,
     };
     if let Some(expected) = expected {
         // Before any cell is decoded: cells of another pipeline would only look damaged.
@@ -99,7 +104,7 @@ async fn assemble<S: Store, T: State + ?Sized>(
         restore_changes(journal, &parts, record, state)?;
     }
     let due = state.next_due();
-    Ok(Ok(View { due, ..view_at(head, parts, spills, schema) }))
+    Ok(Ok(View { due, is_unclaimed, ..view_at(head, parts, spills, schema) }))
 }
 
 /// The records behind `oldest` up to the head, each with the size of its item, and what they name.
@@ -156,6 +161,7 @@ fn view_at(head: &Record, parts: Parts, spills: Spills, schema: Schema) -> View 
         spills,
         schema,
         due: None,
+        is_unclaimed: false,
         own: false,
         contended: false,
         wary: 0,

@@ -7,7 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use tidemill_core::EventTime;
 
-use crate::{Attempt, Beside, Guard, JournalId, Mark, PartId, Put, SlotItem, Stamp, Store, StoreError, Sweepable};
+use crate::{
+    Attempt, Beside, Erasable, Guard, JournalId, Mark, PartId, Put, SlotItem, Stamp, Store, StoreError, Sweepable,
+};
 
 /// A [`Store`] in memory: what the laws mean. For tests, and for pipelines that need no durability.
 #[derive(Debug, Default)]
@@ -157,6 +159,13 @@ impl Store for MemoryStore {
     }
 }
 
+impl Erasable for MemoryStore {
+    async fn delete_slot(&self, journal: &JournalId, slot: u32) -> Result<(), StoreError> {
+        self.with(journal, |items| items.slots.remove(&slot));
+        Ok(())
+    }
+}
+
 /// A part is one item, in whatever chunks it was given.
 impl Sweepable for MemoryStore {
     async fn list_beside(&self) -> Result<Vec<Beside>, StoreError> {
@@ -196,6 +205,11 @@ mod tests {
     #[tokio::test]
     async fn the_reference_store_keeps_the_laws() {
         crate::laws::check(&MemoryStore::new()).await;
+    }
+
+    #[tokio::test]
+    async fn the_reference_store_keeps_the_laws_of_erasing() {
+        crate::laws::check_erasable(&MemoryStore::new()).await;
     }
 
     #[tokio::test]

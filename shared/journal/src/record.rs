@@ -107,6 +107,18 @@ pub struct Schema {
     pub hash_range: Option<HashRange>,
 }
 
+impl Schema {
+    /// Of a journal that was dropped: it fits whatever code comes first, which writes its own into its first record. No
+    /// pipeline's fingerprint is empty.
+    pub const fn unclaimed(journal: JournalId) -> Self {
+        Self { journal, fingerprint: BTreeMap::new(), starting_sequence: None, hash_range: None }
+    }
+
+    pub(crate) fn is_unclaimed(&self) -> bool {
+        self.fingerprint.is_empty()
+    }
+}
+
 /// Record n of a journal. A field that this code does not know is refused: what it does not read it must not drop.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

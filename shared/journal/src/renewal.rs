@@ -124,7 +124,7 @@ fn rewrite(
         replaced.push(neighbour);
     }
     let cells = state.image(&range).map_err(|reject| encode(reject.message))?;
-    seal_divided(view, range, cells, renewal).map_err(encode)?;
+    seal_divided(view, range, cells, target_bytes(view), renewal).map_err(encode)?;
     let written = |id: &PartId| renewal.images.iter().any(|image| image.id == *id);
     let ids = replaced.iter().filter_map(|part| part.name.image.clone());
     let garbage: Vec<PartId> = ids.filter(|id| !written(id)).collect();
@@ -136,17 +136,24 @@ fn rewrite(
 pub(crate) fn inherited(view: &View, state: &(impl State + ?Sized)) -> Result<Renewal, String> {
     let mut renewal = Renewal::default();
     let cells = state.image(&PartRange::ALL).map_err(|reject| reject.message)?;
-    seal_divided(view, PartRange::ALL, cells, &mut renewal)?;
+    let target = PART_BYTES.max(state.bytes() / (2 * view.ring.slots() as usize));
+    seal_divided(view, PartRange::ALL, cells, target, &mut renewal)?;
     Ok(renewal)
 }
 
-/// Names a range, divided until the image of each part is small.
-fn seal_divided(view: &View, range: PartRange, mut cells: Vec<Change>, renewal: &mut Renewal) -> Result<(), String> {
+/// Names a range, divided until the cells of each part take about `target` bytes.
+fn seal_divided(
+    view: &View,
+    range: PartRange,
+    mut cells: Vec<Change>,
+    target: usize,
+    renewal: &mut Renewal,
+) -> Result<(), String> {
     cells.sort_by_cached_key(|cell| part_hash(&cell.key));
     let mut waiting = vec![(range, cells)];
     while let Some((range, cells)) = waiting.pop() {
         let plain: usize = cells.iter().map(Change::bytes).sum();
-        if plain > 2 * target_bytes(view) && has_two_hashes(&cells) {
+        if plain > 2 * target && has_two_hashes(&cells) {
             waiting.extend(divide(range, cells));
             continue;
         }

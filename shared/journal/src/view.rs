@@ -67,6 +67,8 @@ pub struct View {
     pub(crate) schema: Schema,
     /// When something is due next after record n, if the state says.
     pub(crate) due: Option<EventTime>,
+    /// Whether a drop left the journal to whatever code comes first: its first record says whose it is.
+    pub(crate) is_unclaimed: bool,
     /// Whether the outputs of record n are known to be acknowledged.
     pub(crate) flushed: bool,
     /// Whether record n was committed by this holder: then no one else can have flushed it before.
@@ -151,6 +153,7 @@ impl View {
             self.meet_others();
         }
         if let Some(schema) = record.schema {
+            self.is_unclaimed = schema.is_unclaimed();
             self.schema = schema;
         }
     }

@@ -2,6 +2,8 @@
 
 #[path = "support/journal.rs"]
 mod journal;
+#[path = "state/moving.rs"]
+mod moving;
 mod support;
 
 use ciborium::{Value as Cbor, cbor};

@@ -80,7 +80,7 @@ fn line(before: &State, action: &Action, after: &State) -> String {
         Action::Operate { number } => {
             format!("The operator switches the event source off, to go back to record {number}.")
         }
-        Action::OperatorGoesOn => match (&before.operator, &after.operator) {
+        Action::OperatorGoesOn { .. } => match (&before.operator, &after.operator) {
             (_, Operator::Done) => "The operator is done; the event source is on again.".to_owned(),
             (Operator::Writing(_), Operator::Deleting(_)) => "The operator finds a record 1: deletes again.".to_owned(),
             (_, Operator::Writing(_)) => "The operator finds no slot left.".to_owned(),

@@ -12,7 +12,9 @@ use aws_sdk_dynamodb::types::{ConditionCheck, Put as TransactPut, ReturnConsumed
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use tidemill_core::EventTime;
-use tidemill_journal::{Attempt, Guard, Incarnation, JournalId, Mark, PartId, Put, SlotItem, Store, StoreError};
+use tidemill_journal::{
+    Attempt, Erasable, Guard, Incarnation, JournalId, Mark, PartId, Put, SlotItem, Store, StoreError,
+};
 
 use super::item::{self, Attributes, Stored};
 use super::request::{self, Request};
@@ -152,6 +154,12 @@ impl Store for DynamoStore {
     }
 }
 
+impl Erasable for DynamoStore {
+    async fn delete_slot(&self, journal: &JournalId, slot: u32) -> Result<(), StoreError> {
+        self.delete(&journal.to_string(), &item::slot_key(slot)).await
+    }
+}
+
 impl DynamoStore {
     pub(super) const fn request<'a>(&'a self, call: request::Call, pk: &'a str, sk: &'a str) -> Request<'a> {
         Request { call, table: self.table.as_str(), pk, sk }
@@ -240,10 +248,13 @@ impl DynamoStore {
     }
 
     async fn delete_chunk(&self, pk: &str, number: u32) -> Result<(), StoreError> {
-        let sk = item::chunk_key(number);
-        let delete = self.client.delete_item().table_name(&self.table).set_key(Some(item::key(pk, &sk)));
+        self.delete(pk, &item::chunk_key(number)).await
+    }
+
+    async fn delete(&self, pk: &str, sk: &str) -> Result<(), StoreError> {
+        let delete = self.client.delete_item().table_name(&self.table).set_key(Some(item::key(pk, sk)));
         let sent = delete.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
-        sent.map(drop).map_err(|error| self.request(request::DELETE, pk, &sk).failed(&error))
+        sent.map(drop).map_err(|error| self.request(request::DELETE, pk, sk).failed(&error))
     }
 
     /// Writes the slot if it holds record `replaced`, or with `None` if it is empty.
@@ -406,6 +417,11 @@ mod tests {
     #[tokio::test]
     async fn it_keeps_the_laws_of_a_store() {
         laws::check(&DynamoStore::new(dynamodb("journal").await, "journal")).await;
+    }
+
+    #[tokio::test]
+    async fn it_keeps_the_law_of_erasing() {
+        laws::check_erasable(&DynamoStore::new(dynamodb("journal").await, "journal")).await;
     }
 
     #[tokio::test]

@@ -38,7 +38,8 @@ impl Cells {
         (meant, others)
     }
 
-    fn changes(&self) -> impl Iterator<Item = Change> {
+    /// All cells, key by key.
+    pub(super) fn changes(&self) -> impl Iterator<Item = Change> {
         self.iter().flat_map(|(key, cells)| {
             cells.iter().map(move |(slot, value)| Change {
                 key: key.to_vec(),

@@ -8,10 +8,12 @@
 //!   -> a cell: which it is, and what it holds           cell, slot, content
 //!   -> CBOR and keys as people read them                cbor, key
 //!   -> a newer format, orphans deleted                  maintenance
+//!   -> another life, table or name                      archive, moving, lineage
 //! ```
 //!
 //! Looking writes nothing anywhere: what is kept in a file is copied to memory first.
 
+pub mod archive;
 pub mod cbor;
 mod cell;
 mod cells;
@@ -19,7 +21,9 @@ pub mod client;
 mod commit;
 mod content;
 pub mod key;
+mod lineage;
 pub mod maintenance;
+pub mod moving;
 mod producer;
 mod shard;
 mod slot;

@@ -50,7 +50,7 @@ pub struct Opened {
     client: aws_sdk_dynamodb::Client,
     /// What to try if it does not answer, or has not got the table.
     advice: String,
-    _tables: Option<DynamoDb>,
+    tables: Option<DynamoDb>,
 }
 
 impl Opened {
@@ -120,15 +120,25 @@ impl Opened {
         tables: Option<DynamoDb>,
     ) -> Self {
         let store = DynamoStore::new(client.clone(), table.clone());
-        Self { from, table, store, client, advice, _tables: tables }
+        Self { from, table, store, client, advice, tables }
+    }
+
+    /// Whether it is a kept run, at which nothing else is at work.
+    pub const fn is_kept(&self) -> bool {
+        self.tables.is_some()
+    }
+
+    /// The journals in the table, if there are any. Reads all of it.
+    pub async fn journals_if_any(&self) -> Result<Vec<JournalId>, Error> {
+        list_journals(&self.client, &self.table).await.map_err(|error| match error {
+            StoreError::Foreign { .. } => Error::Journal(error.into()),
+            unanswered => Error::NotFound(format!("{unanswered}\n{}", self.advice)),
+        })
     }
 
     /// The journals in the table. Reads all of it.
     pub async fn journals(&self) -> Result<Vec<JournalId>, Error> {
-        let journals = list_journals(&self.client, &self.table).await.map_err(|error| match error {
-            StoreError::Foreign { .. } => Error::Journal(error.into()),
-            unanswered => Error::NotFound(format!("{unanswered}\n{}", self.advice)),
-        })?;
+        let journals = self.journals_if_any().await?;
         if journals.is_empty() {
             let (table, from) = (&self.table, &self.from);
             return Err(Error::NotFound(format!(

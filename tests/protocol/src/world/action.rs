@@ -43,8 +43,8 @@ pub enum Action {
     Collect { journal: usize, image: ImageIdOf },
     /// The operator begins, to go on with the state after record `number`.
     Operate { number: u8 },
-    /// The operator's next step.
-    OperatorGoesOn,
+    /// The operator's next step: to delete a slot, or what comes when none is left.
+    OperatorGoesOn { slot: Option<usize> },
 }
 
 /// An image's id, opaque outside of the crate.
@@ -191,7 +191,14 @@ impl World {
                 let numbers = if operation == super::Operation::Drop { last.min(1)..=last.min(1) } else { 1..=last };
                 actions.extend(numbers.filter(|number| *number > 0).map(|number| Action::Operate { number }));
             }
-            Operator::Deleting(_) | Operator::Writing(_) => actions.push(Action::OperatorGoesOn),
+            Operator::Deleting(_) => {
+                let slots = Self::deletable(state);
+                if slots.is_empty() {
+                    actions.push(Action::OperatorGoesOn { slot: None });
+                }
+                actions.extend(slots.into_iter().map(|slot| Action::OperatorGoesOn { slot: Some(slot) }));
+            }
+            Operator::Writing(_) => actions.push(Action::OperatorGoesOn { slot: None }),
             Operator::Done => {}
         }
     }
@@ -243,7 +250,7 @@ impl World {
                 self.check_readable(state, journal);
             }
             Action::Operate { number } => self.operate(state, number),
-            Action::OperatorGoesOn => self.operator_goes_on(state),
+            Action::OperatorGoesOn { slot } => self.operator_goes_on(state, slot),
         }
     }
 }

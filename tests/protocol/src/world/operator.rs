@@ -3,7 +3,7 @@
 use super::World;
 use super::state::{Ghost, Operator, Restored, State};
 use crate::Mutant;
-use crate::record::Record;
+use crate::record::{Output, Record};
 use crate::rules::init;
 use crate::table::Put;
 use crate::world::Operation;
@@ -19,16 +19,37 @@ impl World {
         state.source[0].next = position + 1;
         state.source[0].again.clear();
         state.environments.iter_mut().filter_map(|e| e.job.as_mut()).for_each(|job| job.is_live = false);
-        let restored = Restored { state: kept, names: self.names_at(state, number) };
+        let unsent = if kept.is_some() { self.unsent_at(state, number) } else { Vec::new() };
+        let restored = Restored { state: kept, number, unsent, names: self.names_at(state, number) };
         if self.is(Mutant::RestoreInPlace) {
             let (record, _) = self.restored_init(state, &restored);
             let slot = state.tables[0].slot(1);
             state.tables[0].slots[slot] = Some(record.clone());
             state.operator = Operator::Done;
-            state.ghosts[0] = Ghost { history: vec![record], origin: restored.cells(), arrived: vec![0] };
+            Self::begin_restored(state, &restored, record);
             return self.check_readable(state, 0);
         }
         state.operator = Operator::Deleting(restored);
+    }
+
+    /// The outputs of a record, unless the mark says that they are sent: the tool has no sinks to send them.
+    fn unsent_at(&self, state: &State, number: u8) -> Vec<Output> {
+        let ghost = &state.ghosts[0];
+        let is_marked = state.tables[0]
+            .mark
+            .is_some_and(|mark| Some(mark.incarnation) == ghost.incarnation() && mark.number >= number);
+        let record = ghost.history.get(usize::from(number) - 1).filter(|_| !is_marked);
+        record.map_or_else(Vec::new, |record| record.outputs.clone())
+    }
+
+    /// A new life goes on from an old one: what that committed last and what of it stands downstream is as true as before.
+    fn begin_restored(state: &mut State, restored: &Restored, record: Record) {
+        let at = usize::from(restored.number).wrapping_sub(1);
+        let (old, origin) = (&state.ghosts[0], restored.cells());
+        let owed = old.history.get(at).filter(|_| restored.state.is_some());
+        let outputs = owed.map_or_else(Vec::new, |record| record.outputs.clone());
+        let arrived = owed.and(old.arrived.get(at)).copied().unwrap_or(0);
+        state.ghosts[0] = Ghost { history: vec![Record { outputs, ..record }], origin, arrived: vec![arrived] };
     }
 
     fn names_at(&self, state: &State, number: u8) -> Vec<crate::record::Name> {
@@ -51,27 +72,37 @@ impl World {
             (inherited.0, inherited.1)
         });
         let mut draft = init::init(incarnation, 1, begun);
+        if !self.is(Mutant::RestoreLeavesOutputs) {
+            draft.record.outputs.clone_from(&restored.unsent);
+        }
         if self.is(Mutant::RestoreNamesOldImages) {
             draft.record.parts = restored.names.iter().map(|name| crate::record::Name { as_of: 0, ..*name }).collect();
         }
         (draft.record, draft.images)
     }
 
+    /// The slots that the operator may delete next: in any order, that of record 1 last, without which a function would begin
+    /// the journal.
+    pub(super) fn deletable(state: &State) -> Vec<usize> {
+        let table = &state.tables[0];
+        let (first, held) = (table.slot(1), |slot: &usize| table.slots[*slot].is_some());
+        let others: Vec<usize> = (0..table.slots.len()).filter(|slot| *slot != first && held(slot)).collect();
+        if others.is_empty() && held(&first) { vec![first] } else { others }
+    }
+
     /// Slots are deleted until a read finds none; then images are written anew, then Init, if record 1 is absent. So it is
-    /// with a drop, too, whose Init is empty: an empty ring would take a late record 1 of the old life.
-    pub(super) fn operator_goes_on(&self, state: &mut State) {
+    /// with a drop, too, whose Init is empty: an empty ring would take a late record 1 of the old life. `slot` is the one to
+    /// be deleted.
+    pub(super) fn operator_goes_on(&self, state: &mut State, slot: Option<usize>) {
         match state.operator.clone() {
-            Operator::Deleting(restored) => {
-                let lowest = state.tables[0].slots.iter_mut().filter(|slot| slot.is_some());
-                match lowest.min_by_key(|slot| slot.as_ref().map(|record| record.number)) {
-                    Some(slot) => *slot = None,
-                    None if self.is(Mutant::DropLeavesNothing) => {
-                        state.ghosts[0] = Ghost::NONE;
-                        state.operator = Operator::Done;
-                    }
-                    None => state.operator = Operator::Writing(restored),
+            Operator::Deleting(restored) => match slot {
+                Some(slot) => state.tables[0].slots[slot] = None,
+                None if self.is(Mutant::DropLeavesNothing) => {
+                    state.ghosts[0] = Ghost::NONE;
+                    state.operator = Operator::Done;
                 }
-            }
+                None => state.operator = Operator::Writing(restored),
+            },
             Operator::Writing(restored) => {
                 let (record, images) = self.restored_init(state, &restored);
                 if !self.is(Mutant::RestoreBeginsBeforeImages) {
@@ -84,7 +115,7 @@ impl World {
                 match state.tables[0].put(record.clone(), None) {
                     Put::Conflict => state.operator = Operator::Deleting(restored),
                     Put::Stored => {
-                        state.ghosts[0] = Ghost { history: vec![record], origin: restored.cells(), arrived: vec![0] };
+                        Self::begin_restored(state, &restored, record);
                         state.operator = Operator::Done;
                         self.check_readable(state, 0);
                         self.check_mark(state, 0);

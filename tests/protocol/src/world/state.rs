@@ -1,6 +1,6 @@
 //! What the checker's states are made of.
 
-use crate::record::{Image, ImageId, Name, Progress, Record};
+use crate::record::{Image, ImageId, Name, Output, Progress, Record};
 use crate::rules::commit::Draft;
 use crate::step::Cells;
 use crate::table::Table;
@@ -139,6 +139,10 @@ pub(crate) enum Operator {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Restored {
     pub(crate) state: Option<(Progress, Cells)>,
+    /// The record that it goes back to.
+    pub(crate) number: u8,
+    /// The outputs of that record that are not known to be sent.
+    pub(crate) unsent: Vec<Output>,
     /// Only where a rule is broken: the names of the old life.
     pub(crate) names: Vec<Name>,
 }

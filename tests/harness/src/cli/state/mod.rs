@@ -1,11 +1,15 @@
 //! `cargo tidemill state`.
 
+mod bring;
 mod columns;
+mod drop;
+mod export;
 mod json;
 mod json_cell;
 mod keys;
 mod producers;
 mod sections;
+mod steps;
 mod sweep;
 mod text;
 mod upgrade;
@@ -35,10 +39,15 @@ Examples:
   cargo tidemill state --endpoint-url http://127.0.0.1:4600
   cargo tidemill state upgrade --aws --table T  move journals on to the newest format
   cargo tidemill state sweep --aws --table T    what of failed commits lies about
+  cargo tidemill state export departures --to departures.state.zst
+  cargo tidemill state import departures.state.zst --as departures-2
+  cargo tidemill state restore departures.state.zst
+  cargo tidemill state drop departures --keep before.state.zst
   cargo tidemill state --aws --table STACK-Journal-1ABC departures --key JFK
 
 A tuple is written as JSON, '[\"JFK\",\"LAX\"]', or as results name it, JFK/LAX.
-Only `upgrade` and `sweep --delete` write anything. Listing journals reads the whole table (on AWS: one read
+Only `upgrade`, `sweep --delete` and, with --yes, `import`, `restore` and `drop` write
+anything. Listing journals reads the whole table (on AWS: one read
 unit per 4 KB); a shard is read from its journal's oldest needed record on.";
 
 /// Options of `state`.
@@ -81,6 +90,14 @@ enum Action {
     Upgrade(upgrade::UpgradeArguments),
     /// Delete images and spills of commits that failed
     Sweep(sweep::SweepArguments),
+    /// Write a pipeline's state to a file
+    Export(export::ExportArguments),
+    /// Begin journals from a file where there are none: under another name, or in another table
+    Import(bring::ImportArguments),
+    /// Put a file's state in the place of what is there, as a new life of its journals
+    Restore(bring::RestoreArguments),
+    /// Throw a pipeline's state away, so that it begins from nothing
+    Drop(drop::DropArguments),
 }
 
 /// Which account.
@@ -112,6 +129,10 @@ pub(super) async fn run(arguments: StateArguments, template: Option<PathBuf>) ->
     match arguments.action {
         Some(Action::Upgrade(upgrade)) => return upgrade::run(&upgrade, template).await,
         Some(Action::Sweep(sweep)) => return sweep::run(&sweep, template).await,
+        Some(Action::Export(export)) => return export::run(&export, template).await,
+        Some(Action::Import(import)) => return bring::import(&import, template).await,
+        Some(Action::Restore(restore)) => return bring::restore(&restore, template).await,
+        Some(Action::Drop(drop)) => return drop::run(&drop, template).await,
         None => {}
     }
     let opened = Opened::open(&arguments.place.options(template)).await?;
