@@ -6,6 +6,7 @@
 mod bucket;
 mod call;
 mod dynamodb;
+mod fault;
 mod front;
 mod gaps;
 mod kinesis;
@@ -29,6 +30,7 @@ pub use limits::Limits;
 pub use lineage::Shard;
 pub use meter::{Meter, Usage};
 
+use crate::chaos::Faults;
 use crate::error::Error;
 use crate::template::Template;
 
@@ -43,6 +45,8 @@ pub struct Emulators {
     pub dynamodb: DynamoDb,
     /// What shards take of functions in a second; all there is if `None`.
     pub limits: Option<Arc<Limits>>,
+    /// What goes wrong with functions' requests and batches.
+    pub faults: Arc<Faults>,
     /// Its tables that functions write results to.
     pub result_tables: Arc<BTreeSet<String>>,
 }
@@ -60,7 +64,7 @@ impl Emulators {
         for table in &template.tables {
             dynamodb.create_table(table)?;
         }
-        Ok(Self { kinesis, dynamodb, limits: None, result_tables: Arc::default() })
+        Ok(Self { kinesis, dynamodb, limits: None, faults: Arc::default(), result_tables: Arc::default() })
     }
 
     /// From now on shards take of functions as much as on AWS, and no more.

@@ -13,8 +13,13 @@ use super::Mapping;
 /// What came of an invocation.
 pub(super) enum Attempt {
     Answered(Bytes),
+    /// Disturbed on purpose: no failure of the function's.
     Killed,
-    Failed { why: String, log: Vec<String>, at_start: bool },
+    Failed {
+        why: String,
+        log: Vec<String>,
+        at_start: bool,
+    },
 }
 
 impl Attempt {
@@ -30,7 +35,7 @@ impl Mapping {
         self.tally.retries.fetch_add(u64::from(again), Ordering::Relaxed);
         Ok(match self.pool.invoke(turn, request).await? {
             Outcome::Response(answer) => Attempt::Answered(answer),
-            Outcome::Killed(_) => Attempt::Killed,
+            Outcome::Killed(_) | Outcome::Lost => Attempt::Killed,
             Outcome::Failed(failure, log) => {
                 Attempt::Failed { why: failure.to_string(), log, at_start: matches!(failure, Failure::NotStarted(_)) }
             }

@@ -80,7 +80,10 @@ pub(super) async fn open(account: &Account, template: &Template) -> Result<(Emul
             dynamodb.create_table(table)?;
         }
     }
-    Ok((Emulators { kinesis, dynamodb, limits: None, result_tables: Arc::default() }, differences))
+    Ok((
+        Emulators { kinesis, dynamodb, limits: None, faults: Arc::default(), result_tables: Arc::default() },
+        differences,
+    ))
 }
 
 pub(super) fn write(path: &Path, text: &str) -> Result<(), Error> {
