@@ -20,6 +20,7 @@
 //! Nothing else has to be installed or running: no Docker, no AWS account, no network.
 
 pub mod cargo;
+pub mod chaos;
 pub mod cli;
 mod compressed;
 pub mod emulators;

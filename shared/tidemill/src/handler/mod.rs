@@ -135,7 +135,7 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
         let loaded = usize::from(self.shards.view(&journal).is_none());
         // A tick follows first: nobody else may come to send what a crash left unsent of a batch that was given up.
         let follows = matches!(work, Work::Tick(_));
-                let mut load = Duration::ZERO;
+        let mut load = Duration::ZERO;
         let opened = timed(&mut load, debug_span!("load"), self.open(&journal, follows, deadline)).await;
         self.tally.phases.load += load;
         let mut open = opened?;

@@ -1,5 +1,6 @@
 //! Commands and options.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
@@ -39,6 +40,8 @@ Examples:
   cargo tidemill replay --shards 4 --expect none         more shards, results not compared
   cargo tidemill replay rotations --reshard 5            shards split and merged meanwhile
   cargo tidemill replay --no-drain --ticks 90 --tick 60  windows close by the clock
+  cargo tidemill replay --chaos 7                        faults of every kind, results compared
+  cargo tidemill replay --chaos 1..50 --limit 3000       fifty seeds over the first records
   cargo tidemill replay --limits                         sinks as slow as on AWS
   cargo tidemill replay --artifact target/lambda/departures/bootstrap
 
@@ -111,6 +114,10 @@ pub(super) struct ReplayArguments {
     #[arg(long, value_name = "POINTER", help_heading = "Records")]
     partition_key: Option<String>,
 
+    /// Replay the first N records only
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Records")]
+    limit: Option<u64>,
+
     /// Leave the input open: windows that no record closed stay open
     #[arg(long, help_heading = "Records")]
     no_drain: bool,
@@ -179,6 +186,11 @@ pub(super) struct ReplayArguments {
     )]
     reshard: u64,
 
+    /// Replay with the faults of a seed, and without, and compare: kills, timeouts, batches that come again,
+    /// throttling, answers that are lost, PutRecords that fail in part, reshards. A..B is all seeds from A to B
+    #[arg(long, value_name = "SEED|A..B", value_parser = seeds, conflicts_with = "seed", help_heading = "Delivery")]
+    chaos: Option<Seeds>,
+
     /// Choose the moments of the kills, and what becomes of shards when
     #[arg(long, value_name = "S", default_value_t = 1, help_heading = "Delivery")]
     seed: u64,
@@ -212,13 +224,31 @@ fn minutes(text: &str) -> Result<Tick, String> {
     }
 }
 
+/// Seeds, the last one among them.
+#[derive(Debug, Clone)]
+struct Seeds(RangeInclusive<u64>);
+
+fn seeds(text: &str) -> Result<Seeds, String> {
+    let (first, last) = text.split_once("..").unwrap_or((text, text));
+    match (first.parse(), last.trim_start_matches('=').parse()) {
+        (Ok(first), Ok(last)) if first <= last => Ok(Seeds(first..=last)),
+        _ => Err(String::from("a number such as 7, or two such as 1..50, of which the second is not the smaller one")),
+    }
+}
+
 impl ReplayArguments {
+    /// The seeds whose faults are asked for.
+    pub(super) fn seeds(&self) -> Option<RangeInclusive<u64>> {
+        self.chaos.as_ref().map(|Seeds(seeds)| seeds.clone())
+    }
+
     pub(super) fn options(&self, template: Option<PathBuf>) -> Options {
         Options {
             template,
             scenario: self.scenario.clone(),
             input: self.input.clone(),
             partition_key: self.partition_key.clone(),
+            limit: self.limit,
             expect: match &self.expect {
                 None => Expect::Scenario,
                 Some(path) if path.as_os_str() == "none" => Expect::Nothing,

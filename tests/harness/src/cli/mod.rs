@@ -5,6 +5,7 @@
 //! interrupted. `serve` is meant to be interrupted: that is its 0.
 
 mod arguments;
+mod chaos;
 mod list;
 mod outputs;
 mod serve;
@@ -71,6 +72,9 @@ async fn run(options: Options, arguments: &ReplayArguments) -> Result<ExitCode, 
     let terminal = Arc::new(Terminal::new());
     for warning in &prepared.warnings {
         terminal.warn(&warning.to_string());
+    }
+    if let Some(seeds) = arguments.seeds() {
+        return chaos::run(prepared, seeds, &outputs, &terminal).await;
     }
     let report = prepared.run(Arc::clone(&terminal) as Arc<dyn Progress>).await;
     terminal.pause();

@@ -4,12 +4,14 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 use crate::error::Error;
-use crate::replay::Report;
+use crate::replay::{Chaos, Report};
 
 use super::arguments::ReplayArguments;
 use super::style::Style;
-use super::summary;
+use super::{chaos, summary};
 
 /// The files asked for.
 pub(super) struct Outputs {
@@ -52,6 +54,19 @@ impl Outputs {
     /// Writes the files, then the summary: to the standard error if a file has the standard
     /// output.
     pub(super) fn write(&self, report: &Report) -> Result<(), Error> {
+        self.write_files(report)?;
+        self.write_summary(report, |style| summary::of(report, style))
+    }
+
+    /// Writes what came of seeds: the files hold what came out without faults.
+    pub(super) fn write_chaos(&self, all: &[Chaos]) -> Result<(), Error> {
+        if let Some(last) = all.last() {
+            self.write_files(&last.calm)?;
+        }
+        self.write_summary(&all, |style| chaos::of(all, style))
+    }
+
+    fn write_files(&self, report: &Report) -> Result<(), Error> {
         let collected = &report.collected;
         let lines = [&collected.results, &collected.late, &collected.quarantined];
         for (path, lines) in self.files().into_iter().zip(lines) {
@@ -59,15 +74,19 @@ impl Outputs {
                 write_lines(path, lines)?;
             }
         }
+        Ok(())
+    }
+
+    fn write_summary(&self, data: &impl Serialize, text: impl Fn(Style) -> String) -> Result<(), Error> {
         let stdout_taken = self.files().into_iter().flatten().any(|path| is_stdout(path));
         let written = if self.json {
             // A report is plain data, which serialises.
-            let json = serde_json::to_string(report).unwrap_or_default();
+            let json = serde_json::to_string(data).unwrap_or_default();
             writeln!(io::stdout(), "{json}")
         } else if stdout_taken {
-            write!(io::stderr(), "{}", summary::of(report, Style::of_stderr()))
+            write!(io::stderr(), "{}", text(Style::of_stderr()))
         } else {
-            write!(io::stdout(), "{}", summary::of(report, Style::of_stdout()))
+            write!(io::stdout(), "{}", text(Style::of_stdout()))
         };
         unless_closed(written).map_err(|source| Error::writing(Path::new("standard output"), source))
     }

@@ -170,14 +170,14 @@ fn verdict(report: &Report, style: Style) -> String {
 }
 
 /// What was compared: "1,744 results (expected.jsonl) and 60 late (expected-late.jsonl)".
-fn compared(report: &Report) -> String {
+pub(super) fn compared(report: &Report) -> String {
     let part = |of: &Compared| format!("{} {} ({})", grouped(of.lines), of.what, of.file);
     let parts: Vec<String> = report.compared.iter().map(part).collect();
     listed(parts.iter().map(String::as_str))
 }
 
 /// Counts and the first lines of a difference, in as little room as makes them useful.
-fn difference(what: &str, difference: &Difference, style: Style) -> String {
+pub(super) fn difference(what: &str, difference: &Difference, style: Style) -> String {
     let mut out = String::new();
     if difference.is_none() {
         return out;
@@ -246,7 +246,7 @@ fn fraction(number: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-fn seconds(millis: u64) -> String {
+pub(super) fn seconds(millis: u64) -> String {
     match millis {
         0..=9_999 => format!("{}.{:02} s", millis / 1_000, millis % 1_000 / 10),
         _ => format!("{}.{} s", millis / 1_000, millis % 1_000 / 100),
@@ -282,6 +282,7 @@ mod tests {
                 (KillKind::BeforeFlush, 3),
                 (KillKind::BeforeAnswer, 3),
             ]),
+            faults: BTreeMap::new(),
             functions: Vec::new(),
             resharded: Vec::new(),
             results: 1_744,

@@ -30,7 +30,8 @@ impl Terminal {
         Self { style: Style::of_stderr(), bar, last_line: Mutex::new(Instant::now()) }
     }
 
-    fn line(&self, line: &str) {
+    /// Writes a line without disturbing the bar.
+    pub(super) fn line(&self, line: &str) {
         match &self.bar {
             Some(bar) if !bar.is_finished() => bar.suspend(|| eprintln!("{line}")),
             _ => eprintln!("{line}"),

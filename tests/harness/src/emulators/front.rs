@@ -1,7 +1,7 @@
 //! The door between a client and the emulated account: both services at one address.
 //!
-//! A replay has one for each environment: every request of its process passes here, is counted, and
-//! may be the one that the process does not survive.
+//! A replay has one for each environment: every request of its process passes here, is counted, may meet
+//! a fault, and may be the one that the process does not survive.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -21,10 +21,12 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 
+use crate::chaos::{FaultKind, Faults};
 use crate::environment::KillSwitch;
 use crate::error::Error;
 
 use super::call::{Call, Service};
+use super::fault::{self, Fate};
 use super::limits::{Judged, Limits};
 use super::meter::Meter;
 use super::{Emulators, MAX_BODY, Queues, listen};
@@ -44,6 +46,7 @@ struct Door {
     meter: Arc<Meter>,
     switch: Arc<KillSwitch>,
     limits: Option<Arc<Limits>>,
+    faults: Arc<Faults>,
     result_tables: Arc<BTreeSet<String>>,
 }
 
@@ -70,6 +73,7 @@ impl Front {
             meter,
             switch,
             limits: emulators.limits.clone(),
+            faults: Arc::clone(&emulators.faults),
             result_tables: Arc::clone(&emulators.result_tables),
         };
         let router = Router::new().fallback(pass).with_state(door);
@@ -96,9 +100,12 @@ async fn pass(State(door): State<Door>, request: Request) -> Response {
     };
     let call = Call::read(&parts.headers, &body, &door.result_tables);
     door.switch.before_call().await;
+    let fate = Fate::of(&call, &door.faults);
+    if fate == Fate::Throttled {
+        return fault::throttled(call.service);
+    }
     door.meter.request(&call);
-    let limits = door.limits.as_ref().filter(|_| call.puts_records());
-    let passed = match limits.and_then(|limits| limits.judge(&body, Instant::now())) {
+    let passed = match door.judge(&call, &body) {
         None => door.forward(&call, parts, body).await,
         Some(mut judged) => match judged.admitted() {
             Some(admitted) => door.forward_admitted(&call, parts, admitted, judged).await,
@@ -111,6 +118,9 @@ async fn pass(State(door): State<Door>, request: Request) -> Response {
     };
     if call.service == Service::DynamoDb {
         door.meter.answer(&call, &answer);
+    }
+    if fate == Fate::Unanswered {
+        return fault::unanswered(call.service);
     }
     if head.status.is_success() {
         door.switch.after_success(&call).await;
@@ -125,6 +135,18 @@ fn throttled(judged: Judged) -> Response {
 }
 
 impl Door {
+    /// What a shard's limits, or a fault, let through of a request that puts records; `None` if all of it.
+    fn judge(&self, call: &Call, body: &[u8]) -> Option<Judged> {
+        if !call.puts_records() {
+            return None;
+        }
+        let limits = self.limits.as_ref().and_then(|limits| limits.judge(body, Instant::now()));
+        if limits.is_some() || self.faults.is_none() {
+            return limits;
+        }
+        Judged::of(body, |count| self.faults.strike_among(FaultKind::PartlyPut, count))
+    }
+
     /// Passes on what is left of a request, and answers all of it.
     async fn forward_admitted(
         &self,
@@ -180,8 +202,9 @@ mod tests {
         let stream = Stream { id: String::from("S"), name: String::from("S"), shards: 1 };
         let limits = Limits::read(&kinesis, &[stream]).await.unwrap();
         let limits = Some(Arc::new(limits));
-        let emulators =
-            Emulators { kinesis, dynamodb, limits, queues: Queues::default(), result_tables: Arc::default() };
+        let queues = Queues::default();
+        let (faults, result_tables) = (Arc::default(), Arc::default());
+        let emulators = Emulators { kinesis, dynamodb, limits, queues, faults, result_tables };
         let switch = Arc::new(KillSwitch::default());
         let front = Front::open(&emulators, Arc::default(), Arc::clone(&switch)).await.unwrap();
         (emulators, front, switch)

@@ -77,6 +77,15 @@ impl Limits {
 }
 
 impl Judged {
+    /// A PutRecords request of which `refused` says, of so many records, which ones are refused; `None` if none is, or
+    /// if it is no such request.
+    pub(super) fn of(body: &[u8], refused: impl FnOnce(usize) -> Option<Vec<bool>>) -> Option<Self> {
+        let request: Value = serde_json::from_slice(body).ok()?;
+        let refused = refused(request["Records"].as_array()?.len())?.into_iter();
+        let failure = || json!({"ErrorCode": "InternalFailure", "ErrorMessage": "Internal Service Failure"});
+        Some(Self { request, refusals: refused.map(|refused| refused.then(failure)).collect() })
+    }
+
     /// The request without what is refused; `None` if nothing is left.
     pub(super) fn admitted(&mut self) -> Option<Bytes> {
         let records = self.request["Records"].as_array_mut()?;

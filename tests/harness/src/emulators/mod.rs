@@ -8,6 +8,7 @@ mod bucket;
 mod call;
 mod clock;
 mod dynamodb;
+mod fault;
 mod front;
 mod gaps;
 mod kinesis;
@@ -33,6 +34,7 @@ pub use lineage::Shard;
 pub use meter::{Meter, Usage};
 pub use queues::Queues;
 
+use crate::chaos::Faults;
 use crate::error::Error;
 use crate::template::Template;
 
@@ -49,6 +51,8 @@ pub struct Emulators {
     pub limits: Option<Arc<Limits>>,
     /// Its queues.
     pub queues: Queues,
+    /// What goes wrong with functions' requests and batches.
+    pub faults: Arc<Faults>,
     /// Its tables that functions write results to.
     pub result_tables: Arc<BTreeSet<String>>,
 }
@@ -68,7 +72,7 @@ impl Emulators {
         }
         let queues = Queues::default();
         template.queues().for_each(|name| queues.create(name));
-        Ok(Self { kinesis, dynamodb, limits: None, queues, result_tables: Arc::default() })
+        Ok(Self { kinesis, dynamodb, limits: None, queues, faults: Arc::default(), result_tables: Arc::default() })
     }
 
     /// From now on shards take of functions as much as on AWS, and no more.

@@ -33,23 +33,23 @@ pub struct Target {
 
 impl KillPlan {
     /// Plans `count` kills over about `invocations` invocations of the first of the functions: one in
-    /// each of `count` equal stretches of the run, the functions taking turns, and the kinds in
+    /// each of `count` equal stretches of the run, the functions taking turns, and these kinds in
     /// shuffled order. Time is how often the first function was invoked, for the others too: how
     /// often they will be, nobody knows ahead.
-    pub fn deal(count: u64, seed: u64, invocations: u64, targets: &[Target]) -> Vec<Self> {
+    pub fn deal(count: u64, seed: u64, invocations: u64, kinds: &[KillKind], targets: &[Target]) -> Vec<Self> {
         let mut random = Random::new(seed);
         let clock = Arc::new(AtomicU64::new(0));
         let plan = |index| Self { clock: Arc::clone(&clock), ticks: index == 0, ..Self::default() };
         let mut plans: Vec<Self> = (0..targets.len()).map(plan).collect();
-        let mut kinds = Vec::new();
+        let mut left = Vec::new();
         let mut turns = (0..targets.len()).cycle();
         for stretch in 0..count {
-            if kinds.is_empty() {
-                kinds = random.shuffled(vec![KillKind::InFlight, KillKind::BeforeFlush, KillKind::BeforeAnswer]);
+            if left.is_empty() {
+                left = random.shuffled(kinds.to_vec());
             }
             let start = stretch * invocations / count;
             let end = ((stretch + 1) * invocations / count).max(start + 1);
-            let kill = kinds.pop().map_or(Kill::Flushed, |kind| of_kind(kind, &mut random));
+            let kill = left.pop().map_or(Kill::Flushed, |kind| of_kind(kind, &mut random));
             let at = start + random.below(end - start);
             if let Some(turn) = turns.next() {
                 plans[turn].ahead.push((at, kill.of(targets[turn])));
@@ -107,6 +107,7 @@ fn of_kind(kind: KillKind, random: &mut Random) -> Kill {
             Kill::Requested(u32::try_from(random.below(4)).unwrap_or_default())
         }
         KillKind::InFlight => Kill::Delayed(Duration::from_micros(random.below(20_000))),
+        KillKind::TimedOut => Kill::Stalled(u32::try_from(random.below(4)).unwrap_or_default()),
     }
 }
 
@@ -118,12 +119,12 @@ mod tests {
 
     /// The plan of a function that runs alone.
     fn alone(count: u64, seed: u64, invocations: u64) -> KillPlan {
-        KillPlan::deal(count, seed, invocations, &[STATEFUL]).remove(0)
+        KillPlan::deal(count, seed, invocations, &KillKind::SUDDEN, &[STATEFUL]).remove(0)
     }
 
     #[test]
     fn functions_take_turns_and_share_the_clock_of_the_first() {
-        let mut plans = KillPlan::deal(10, 1, 10, &[STATEFUL, STATEFUL]);
+        let mut plans = KillPlan::deal(10, 1, 10, &KillKind::SUDDEN, &[STATEFUL, STATEFUL]);
         let planned: Vec<usize> = plans.iter().map(KillPlan::outstanding).collect();
         assert_eq!(planned, [5, 5]);
         // Its own invocations bring the second function none, those of the first one do.
@@ -134,7 +135,7 @@ mod tests {
 
     #[test]
     fn what_never_commits_is_not_killed_behind_a_commit() {
-        let plans = KillPlan::deal(30, 1, 30, &[Target { commits: false }]);
+        let plans = KillPlan::deal(30, 1, 30, &KillKind::SUDDEN, &[Target { commits: false }]);
         let committed = |(_, kill): &(u64, Kill)| matches!(kill, Kill::Committed { .. });
         assert_eq!((plans[0].outstanding(), plans[0].ahead.iter().filter(|kill| committed(kill)).count()), (30, 0));
     }

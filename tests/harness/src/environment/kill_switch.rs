@@ -19,6 +19,15 @@ pub enum KillKind {
     BeforeFlush,
     /// A flush: the outputs stand in the stream, the function never hears of it.
     BeforeAnswer,
+    /// A request that nobody answers, until the invocation's time is up.
+    TimedOut,
+}
+
+impl KillKind {
+    /// Those that come without a warning.
+    pub const SUDDEN: [Self; 3] = [Self::InFlight, Self::BeforeFlush, Self::BeforeAnswer];
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::InFlight, Self::BeforeFlush, Self::BeforeAnswer, Self::TimedOut];
 }
 
 /// A kill that is to happen.
@@ -35,7 +44,12 @@ pub enum Kill {
     },
     /// When outputs have reached their stream.
     Flushed,
+    /// When the function has made so many requests: the next one is never answered, and the invocation has little time.
+    Stalled(u32),
 }
+
+/// How long an invocation takes whose time is to run out: longer than what a function keeps back for its end.
+pub(super) const STALL: Duration = Duration::from_millis(550);
 
 impl Kill {
     /// What it interrupts.
@@ -44,6 +58,7 @@ impl Kill {
             Self::Delayed(_) | Self::Requested(_) => KillKind::InFlight,
             Self::Committed { .. } => KillKind::BeforeFlush,
             Self::Flushed => KillKind::BeforeAnswer,
+            Self::Stalled(_) => KillKind::TimedOut,
         }
     }
 
@@ -55,6 +70,7 @@ impl Kill {
             Self::Delayed(delay) => Self::Delayed(delay / 2),
             Self::Requested(0) => Self::Delayed(Duration::ZERO),
             Self::Requested(count) => Self::Requested(count / 2),
+            Self::Stalled(count) => Self::Stalled(count / 2),
             other => other,
         }
     }
@@ -110,8 +126,11 @@ impl KillSwitch {
             }
         }
         let fired = self.state().fired;
-        if fired == Some(Kill::Committed { answered: true }) {
-            tokio::time::sleep(READING).await;
+        match fired {
+            Some(Kill::Committed { answered: true }) => tokio::time::sleep(READING).await,
+            // The process goes on until its time is up.
+            Some(Kill::Stalled(_)) => pending().await,
+            _ => {}
         }
         fired.map_or(KillKind::InFlight, Kill::kind)
     }
@@ -128,7 +147,7 @@ impl KillSwitch {
             state.calls += 1;
             (state.calls, state.fired.is_some())
         };
-        let now = |kill: &Kill| matches!(kill, Kill::Requested(after) if calls > *after);
+        let now = |kill: &Kill| matches!(kill, Kill::Requested(after) | Kill::Stalled(after) if calls > *after);
         if doomed || self.fire(now).is_some() {
             pending::<()>().await;
         }
@@ -140,7 +159,7 @@ impl KillSwitch {
         let now = |kill: &Kill| match kill {
             Kill::Committed { .. } => call.commits(),
             Kill::Flushed => call.flushes(),
-            Kill::Delayed(_) | Kill::Requested(_) => false,
+            Kill::Delayed(_) | Kill::Requested(_) | Kill::Stalled(_) => false,
         };
         match self.fire(now) {
             None | Some(Kill::Committed { answered: true }) => {}
@@ -230,6 +249,16 @@ mod tests {
         assert!(!waits(switch.before_call()).await);
         assert!(waits(switch.before_call()).await);
         assert_eq!(switch.fired().await, KillKind::InFlight);
+    }
+
+    #[tokio::test]
+    async fn a_stalled_request_is_never_answered_and_nobody_is_killed_for_it() {
+        let switch = KillSwitch::default();
+        switch.arm(vec![Kill::Stalled(1)]);
+        assert!(!waits(switch.before_call()).await);
+        assert!(waits(switch.before_call()).await);
+        assert!(timeout(Duration::from_millis(5), switch.fired()).await.is_err());
+        assert_eq!(switch.has_fired(), Some(KillKind::TimedOut));
     }
 
     #[tokio::test]

@@ -1,10 +1,12 @@
 //! The environments of a run, and whose turn it is.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
 
+use crate::chaos::{FaultKind, Faults};
 use crate::error::Error;
 use crate::runtime_api::Request;
 
@@ -17,7 +19,19 @@ pub struct Pool {
     environments: Vec<Mutex<Option<Environment>>>,
     rotates: bool,
     plan: std::sync::Mutex<KillPlan>,
+    /// What each shard was asked last, where there are faults.
+    last: std::sync::Mutex<BTreeMap<usize, Last>>,
 }
+
+/// The last request for a shard, and how often a process was ended that worked on it.
+struct Last {
+    request: Request,
+    ended: u32,
+}
+
+/// How many processes a request may cost in a run with faults: a function that loses more at one record is right to
+/// suspect the record.
+const ENDED_AT_MOST: u32 = 2;
 
 /// Whose turn it is: the shard's number, and the number of its invocation.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +51,7 @@ impl Pool {
             environments: (0..count.max(1)).map(|_| Mutex::default()).collect(),
             rotates,
             plan: std::sync::Mutex::new(plan),
+            last: std::sync::Mutex::default(),
         }
     }
 
@@ -57,20 +72,65 @@ impl Pool {
                 Err((failure, log)) => return Ok(Outcome::Failed(failure, log)),
             },
         };
-        let kills = self.plan(KillPlan::due);
+        if let Some(earlier) = self.repeated(turn.shard, request) {
+            // Nobody waits for this answer.
+            let (outcome, _) = environment.invoke(&earlier, Vec::new()).await;
+            if !outcome.survived() {
+                environment.end().await;
+                return Ok(Outcome::Lost);
+            }
+        }
+        let kills = if self.spared(turn.shard) { Vec::new() } else { self.plan(KillPlan::due) };
         let (mut outcome, unused) = environment.invoke(request, kills).await;
         self.plan(|plan| plan.postpone(unused));
         if outcome.survived() {
             *place = Some(environment);
-            return Ok(outcome);
+            return Ok(self.heard(outcome));
         }
         let end = environment.end().await;
         match &mut outcome {
             Outcome::Failed(_, log) => *log = end,
-            Outcome::Killed(kind) => self.plan(|plan| plan.happened(*kind)),
-            Outcome::Response(_) | Outcome::Throttled => {}
+            Outcome::Killed(kind) => {
+                self.plan(|plan| plan.happened(*kind));
+                self.last(|last| last.get_mut(&turn.shard).into_iter().for_each(|last| last.ended += 1));
+            }
+            Outcome::Response(_) | Outcome::Throttled | Outcome::Lost => {}
         }
         Ok(outcome)
+    }
+
+    /// The request before this one, if it is to be made again. This one is the shard's last from now on.
+    fn repeated(&self, shard: usize, request: &Request) -> Option<Request> {
+        if self.faults().is_none() {
+            return None;
+        }
+        let new = || Last { request: request.clone(), ended: 0 };
+        let before = self.last(|last| match last.get(&shard) {
+            Some(before) if before.request.id == request.id => None,
+            _ => last.insert(shard, new()),
+        })?;
+        self.faults().strikes(FaultKind::BatchRepeated).then_some(before.request)
+    }
+
+    /// Whether the shard's request has cost enough processes.
+    fn spared(&self, shard: usize) -> bool {
+        self.last(|last| last.get(&shard).is_some_and(|last| last.ended >= ENDED_AT_MOST))
+    }
+
+    /// The outcome, unless it is an answer that is to be lost.
+    fn heard(&self, outcome: Outcome) -> Outcome {
+        match outcome {
+            Outcome::Response(_) if self.faults().strikes(FaultKind::AnswerLost) => Outcome::Lost,
+            heard => heard,
+        }
+    }
+
+    fn faults(&self) -> &Faults {
+        &self.deployment.emulators.faults
+    }
+
+    fn last<T>(&self, with: impl FnOnce(&mut BTreeMap<usize, Last>) -> T) -> T {
+        with(&mut self.last.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Looks at, or changes, the plan of kills.

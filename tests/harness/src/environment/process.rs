@@ -19,7 +19,7 @@ use crate::runtime_api::{FunctionError, Invocation, Reply, Request, RuntimeApi};
 use crate::template::{Function, REGION, function_arn};
 
 use super::cpu;
-use super::kill_switch::{Kill, KillKind, KillSwitch};
+use super::kill_switch::{Kill, KillKind, KillSwitch, STALL};
 use super::log::Log;
 
 /// What Lambda gives a process to start.
@@ -80,6 +80,8 @@ pub enum Outcome {
     Killed(KillKind),
     /// It was not invoked: the function had no concurrency left.
     Throttled,
+    /// The function answered, and its answer was lost, as planned.
+    Lost,
 }
 
 /// How a function failed.
@@ -109,7 +111,7 @@ impl fmt::Display for Failure {
 impl Outcome {
     /// Whether the process takes the next invocation.
     pub(super) fn survived(&self) -> bool {
-        matches!(self, Self::Response(_) | Self::Failed(Failure::Error(_), _))
+        matches!(self, Self::Response(_) | Self::Lost | Self::Failed(Failure::Error(_), _))
     }
 }
 
@@ -160,7 +162,9 @@ impl Environment {
 
     /// Hands out a request and waits for what comes of it. Kills that did not happen come back.
     pub async fn invoke(&mut self, request: &Request, kills: Vec<Kill>) -> (Outcome, Vec<Kill>) {
+        let stalls = kills.iter().any(|kill| matches!(kill, Kill::Stalled(_)));
         let timeout = self.deployment.function.timeout;
+        let timeout = if stalls { timeout.min(STALL) } else { timeout };
         let (reply, replied) = oneshot::channel();
         self.switch.arm(kills);
         let begun = Instant::now();

@@ -25,9 +25,14 @@ impl Invoke for Pool {
 /// What came of an invocation.
 pub(super) enum Attempt {
     Answered(Bytes),
+    /// Disturbed on purpose: no failure of the function's.
     Killed,
     Throttled,
-    Failed { why: String, log: Vec<String>, at_start: bool },
+    Failed {
+        why: String,
+        log: Vec<String>,
+        at_start: bool,
+    },
 }
 
 impl Attempt {
@@ -43,7 +48,7 @@ impl<F: Invoke> Mapping<F> {
         self.tally.retries.fetch_add(u64::from(again), Ordering::Relaxed);
         Ok(match self.pool.invoke(turn, request).await? {
             Outcome::Response(answer) => Attempt::Answered(answer),
-            Outcome::Killed(_) => Attempt::Killed,
+            Outcome::Killed(_) | Outcome::Lost => Attempt::Killed,
             Outcome::Throttled => Attempt::Throttled,
             Outcome::Failed(failure, log) => {
                 Attempt::Failed { why: failure.to_string(), log, at_start: matches!(failure, Failure::NotStarted(_)) }

@@ -28,6 +28,9 @@ impl Prepared {
         let fed = self.chain.fed();
         let mut emulators = Emulators::start(&self.template, fed, self.shards).await?;
         emulators.result_tables = Arc::new(self.chain.result_tables());
+        if let Some(plan) = &self.disturbance {
+            emulators.faults = Arc::new(plan.faults());
+        }
         if self.options.limits {
             emulators.limit(&self.template).await?;
         }

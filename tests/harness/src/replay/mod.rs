@@ -5,6 +5,7 @@
 
 mod artifact;
 mod chain;
+mod chaos;
 mod difference;
 mod expectation;
 mod feed;
@@ -19,6 +20,7 @@ mod ticks;
 mod verdict;
 
 pub use chain::Chain;
+pub use chaos::Chaos;
 pub use difference::{Difference, OutOfOrder};
 pub use options::{Expect, Options};
 pub use prepare::{Prepared, prepare};

@@ -13,6 +13,8 @@ pub struct Options {
     pub input: Option<PathBuf>,
     /// Another JSON pointer to the partition key.
     pub partition_key: Option<String>,
+    /// So many of the records, the first ones; all if `None`.
+    pub limit: Option<u64>,
     /// What to compare the results with.
     pub expect: Expect,
     /// The number of shards of the source stream.
@@ -62,6 +64,7 @@ impl Options {
             scenario: scenario.into(),
             input: None,
             partition_key: None,
+            limit: None,
             expect: Expect::Scenario,
             shards: None,
             batch_size: None,

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use crate::chaos::Plan;
 use crate::error::Error;
 use crate::findings::{Finding, Findings, listed};
 use crate::input::{self, PartitionKey, Record, check_pointer};
@@ -15,13 +17,13 @@ use super::options::Options;
 use super::verdict::Expectation;
 use super::{artifact, expectation, ticks};
 
-/// A replay that can be run.
-#[derive(Debug)]
+/// A replay that can be run. Clones share what was read.
+#[derive(Debug, Clone)]
 pub struct Prepared {
     /// How it was asked for.
     pub options: Options,
     /// The template.
-    pub template: Template,
+    pub template: Arc<Template>,
     /// The scenario.
     pub scenario: Scenario,
     /// Its functions.
@@ -30,10 +32,12 @@ pub struct Prepared {
     pub warnings: Vec<Finding>,
     /// The executable to run in place of one that is built.
     pub(super) artifact: Option<PathBuf>,
-    pub(super) records: Vec<Record>,
+    pub(super) records: Arc<[Record]>,
     /// How many shards the source has.
     pub(super) shards: u32,
-    pub(super) expectation: Expectation,
+    pub(super) expectation: Arc<Expectation>,
+    /// The faults of the run at hand, if it has some.
+    pub(super) disturbance: Option<Plan>,
     /// The scheduled events that each function gets.
     pub(super) ticks: Vec<Option<Ticks>>,
     /// The streams and tables that are looked at one by one: physical names, with logical ones.
@@ -71,14 +75,15 @@ pub fn prepare(options: Options) -> Result<Prepared, Error> {
         artifact,
         warnings: findings.into_warnings()?,
         shards,
-        records,
-        expectation,
+        records: records.into(),
+        expectation: Arc::new(expectation),
+        disturbance: None,
         ticks,
         streams,
         tables,
         chain,
         scenario,
-        template,
+        template: Arc::new(template),
         options,
     })
 }
@@ -133,7 +138,9 @@ fn records(options: &Options, scenario: &Scenario, findings: &mut Findings) -> R
         // The scenario's own findings say so.
         return Ok(Vec::new());
     }
-    input::read(input, given.as_ref().unwrap_or(&scenario.partition_key), findings)
+    let mut records = input::read(input, given.as_ref().unwrap_or(&scenario.partition_key), findings)?;
+    records.truncate(options.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX)));
+    Ok(records)
 }
 
 /// The last part of a path.

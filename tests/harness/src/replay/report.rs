@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::chaos::FaultKind;
 use crate::emulators::{Emulators, Usage};
 use crate::environment::KillKind;
 use crate::error::Error;
@@ -42,6 +43,9 @@ pub struct Report {
     pub kills: u64,
     /// Those, by what they interrupted.
     pub kills_by_kind: BTreeMap<KillKind, u64>,
+    /// Other faults that happened, by kind.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub faults: BTreeMap<FaultKind, u64>,
     /// What each function did; the numbers above and below are their sums.
     pub functions: Vec<Share>,
     /// What became of the shards of source streams; empty if they were left alone.
@@ -156,6 +160,7 @@ impl Prepared {
             ticks: sum(|share| share.ticks),
             kills: sum(|share| share.kills_by_kind.values().sum()),
             kills_by_kind: added(functions.iter().flat_map(|share| share.kills_by_kind.clone())),
+            faults: emulators.faults.happened(),
             results: collected.results.len() as u64,
             fired: (!self.scenario.final_by.is_empty()).then_some(collected.fired),
             repeats: collected.repeats,

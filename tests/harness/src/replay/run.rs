@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::cargo::Binary;
 use crate::emulators::{Emulators, Meter, ShardContent};
-use crate::environment::{Deployment, KillPlan, Pool, Target};
+use crate::environment::{Deployment, KillKind, KillPlan, Pool, Target};
 use crate::error::Error;
 use crate::mapping::{Chain, Destinations, FunctionName, Link, Mapping, Pace, Tally};
 use crate::progress::Progress;
@@ -25,11 +25,30 @@ impl Prepared {
     pub async fn run(self, progress: Arc<dyn Progress>) -> Result<Report, Error> {
         let (executables, fed) = tokio::try_join!(self.build(&*progress), self.feed())?;
         progress.phase("replaying");
+        self.deliver(&executables, fed, &progress).await
+    }
+
+    /// Replays the records through these executables.
+    pub(super) async fn replay(
+        &self,
+        executables: &BTreeMap<String, PathBuf>,
+        progress: &Arc<dyn Progress>,
+    ) -> Result<Report, Error> {
+        let fed = self.feed().await?;
+        self.deliver(executables, fed, progress).await
+    }
+
+    async fn deliver(
+        &self,
+        executables: &BTreeMap<String, PathBuf>,
+        fed: Fed,
+        progress: &Arc<dyn Progress>,
+    ) -> Result<Report, Error> {
         let started = Instant::now();
         let Fed { emulators, shards, resharded } = fed;
-        let links = self.links(&executables, &emulators, shards, &progress);
+        let links = self.links(executables, &emulators, shards, progress);
         let mut chain = Chain { links, reshardings: self.reshardings(), emulators: Arc::clone(&emulators) };
-        let ran = chain.run(&progress).await;
+        let ran = chain.run(progress).await;
         let Chain { links, reshardings, .. } = chain;
         let mut cpu = Vec::new();
         for link in &links {
@@ -43,7 +62,8 @@ impl Prepared {
         // What a run that failed left is worth a look too.
         let kept = if self.options.keep { Some(self.keep(&emulators).await?) } else { None };
         let outstanding: usize = links.iter().map(|link| link.mapping.pool.plan(|plan| plan.outstanding())).sum();
-        if outstanding > 0 {
+        // Those of a seed are told by what happened.
+        if outstanding > 0 && self.disturbance.is_none() {
             let planned = self.options.kills;
             progress.warn(&format!("{outstanding} of {planned} kills found no moment to happen"));
         }
@@ -56,7 +76,7 @@ impl Prepared {
     }
 
     /// The executable of each binary.
-    async fn build(&self, progress: &dyn Progress) -> Result<BTreeMap<String, PathBuf>, Error> {
+    pub(super) async fn build(&self, progress: &dyn Progress) -> Result<BTreeMap<String, PathBuf>, Error> {
         let names: BTreeSet<&str> = self.chain.functions.iter().map(|function| function.binary.as_str()).collect();
         let mut executables = BTreeMap::new();
         for name in names {
@@ -132,7 +152,7 @@ impl Prepared {
         self.template.folder().join(".tidemill").join("buckets")
     }
 
-    fn batch_size(&self, function: &Function) -> u32 {
+    pub(super) fn batch_size(&self, function: &Function) -> u32 {
         self.options.batch_size.or(self.scenario.batch_size).unwrap_or(function.source.batch_size)
     }
 
@@ -143,7 +163,8 @@ impl Prepared {
         let batches = fed.iter().map(|shard| shard.records.div_ceil(size)).sum();
         let targets: Vec<Target> =
             functions.iter().map(|function| Target { commits: function.journal_table().is_some() }).collect();
-        KillPlan::deal(self.options.kills, self.options.seed, batches, &targets)
+        let kinds: &[KillKind] = if self.disturbance.is_some() { &KillKind::ALL } else { &KillKind::SUDDEN };
+        KillPlan::deal(self.options.kills, self.options.seed, batches, kinds, &targets)
     }
 
     fn sinks(&self) -> Sinks<'_> {

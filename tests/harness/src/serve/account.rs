@@ -82,7 +82,8 @@ pub(super) async fn open(account: &Account, template: &Template) -> Result<(Emul
     }
     let queues = Queues::default();
     template.queues().for_each(|name| queues.create(name));
-    Ok((Emulators { kinesis, dynamodb, limits: None, queues, result_tables: Arc::default() }, differences))
+    let (faults, result_tables) = (Arc::default(), Arc::default());
+    Ok((Emulators { kinesis, dynamodb, limits: None, queues, faults, result_tables }, differences))
 }
 
 pub(super) fn write(path: &Path, text: &str) -> Result<(), Error> {
