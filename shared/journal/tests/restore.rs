@@ -119,6 +119,10 @@ impl Store for Moody {
         self.inner.write_mark(journal, mark).await
     }
 
+    async fn lower_mark(&self, journal: &JournalId, mark: &Mark) -> Result<(), StoreError> {
+        self.inner.lower_mark(journal, mark).await
+    }
+
     async fn read_attempt(&self, journal: &JournalId) -> Result<Option<Attempt>, StoreError> {
         self.inner.read_attempt(journal).await
     }

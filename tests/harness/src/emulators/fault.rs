@@ -30,6 +30,8 @@ impl Fate {
         let (throttled, unanswered) = match call.service {
             Service::DynamoDb => (FaultKind::DynamodbThrottled, FaultKind::DynamodbUnanswered),
             Service::Kinesis => (FaultKind::KinesisThrottled, FaultKind::KinesisUnanswered),
+            // tidemill's functions have no queues.
+            Service::Sqs => return Self::Passes,
         };
         if faults.strikes(throttled) {
             Self::Throttled
@@ -51,7 +53,7 @@ pub(super) fn throttled(service: Service) -> Response {
 pub(super) fn unanswered(service: Service) -> Response {
     let code = match service {
         Service::DynamoDb => "InternalServerError",
-        Service::Kinesis => "InternalFailure",
+        Service::Kinesis | Service::Sqs => "InternalFailure",
     };
     error(service, StatusCode::INTERNAL_SERVER_ERROR, code, "Internal server error")
 }
@@ -60,6 +62,7 @@ fn error(service: Service, status: StatusCode, code: &str, message: &str) -> Res
     let (kind, version) = match service {
         Service::DynamoDb => (format!("com.amazonaws.dynamodb.v20120810#{code}"), "application/x-amz-json-1.0"),
         Service::Kinesis => (code.to_owned(), "application/x-amz-json-1.1"),
+        Service::Sqs => (code.to_owned(), "application/x-amz-json-1.0"),
     };
     let body = json!({"__type": kind, "message": message}).to_string();
     (status, [(CONTENT_TYPE, version)], Body::from(body)).into_response()

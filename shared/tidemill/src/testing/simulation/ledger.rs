@@ -54,6 +54,11 @@ impl Ledger {
         }
     }
 
+    /// The pipeline has journals: all outputs are of commits.
+    pub(crate) fn is_keyed(&self) -> bool {
+        self.pipeline.is_keyed()
+    }
+
     /// A record is stored.
     pub(crate) fn store(
         &mut self,
@@ -80,7 +85,7 @@ impl Ledger {
     /// An output stands downstream.
     pub(crate) fn arrive(&mut self, output: &Output) -> Result<(), String> {
         self.downstream.push(output.clone());
-        if self.dropped.contains(&output.data) || !self.pipeline.is_keyed() {
+        if self.dropped.contains(&output.data) || !self.is_keyed() {
             return Ok(());
         }
         self.i4_behind_all_before(output)?;
@@ -176,7 +181,7 @@ impl Ledger {
     /// I8: success implies that every record of the batch is in, and what came of it is downstream. (That everything due
     /// is fired shows at the end.)
     pub(crate) fn i8_success_means_done(&mut self, journal: &JournalId, last: &Position) -> Result<(), String> {
-        if !self.pipeline.is_keyed() {
+        if !self.is_keyed() {
             return Ok(());
         }
         let commits = self.journals.get(journal).map_or(&[][..], Vec::as_slice);

@@ -28,7 +28,7 @@ pub(super) async fn check(
     world: &World,
     skipped: &BTreeMap<String, Vec<(usize, usize)>>,
 ) -> Result<(), String> {
-    if !world.lock().ledger.is_keyed {
+    if !world.lock().ledger.is_keyed() {
         return check_relayed(subject, world, skipped);
     }
     if let Some(missing) = world.lock().ledger.missing() {
