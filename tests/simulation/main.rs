@@ -6,6 +6,8 @@
 
 mod flights;
 mod opinions;
+#[path = "../support/page.rs"]
+mod page;
 mod pipelines;
 
 use std::time::{Duration, Instant};
@@ -58,18 +60,34 @@ fn a_seed_tells_the_same_story_again() {
 
 #[test]
 fn every_broken_rule_is_found() {
-    let missed: Vec<String> = Mutant::ALL.into_iter().filter_map(|mutant| missed(mutant, 1_000)).collect();
+    let found: Vec<Result<String, String>> = Mutant::ALL.iter().map(|mutant| find(*mutant, 1_000)).collect();
+    let missed: Vec<&String> = found.iter().filter_map(|row| row.as_ref().err()).collect();
     assert!(missed.is_empty(), "{missed:?}");
+    let rows: Vec<String> = found.into_iter().flatten().collect();
+    page::check_table("mutants of the code", "| rule | broken so | found by | seed |", &rows);
 }
 
-/// The mutant, if none of so many seeds finds it.
-fn missed(mutant: Mutant, seeds: u64) -> Option<String> {
+/// The mutant's row on the page; an error if none of so many seeds finds it.
+fn find(mutant: Mutant, seeds: u64) -> Result<String, String> {
     for seed in 0..seeds {
         if let Some(broken) = simulated(seed, Some(mutant)).broken {
-            let first = broken.lines().next().unwrap_or_default();
-            println!("{mutant:?}: seed {seed}: {}", first.chars().take(160).collect::<String>());
-            return None;
+            println!("{mutant:?}: seed {seed}: {broken}");
+            return Ok(format!("| `{mutant:?}` | {} | {} | {seed} |", mutant.broken(), rule(&broken)));
         }
     }
-    Some(format!("{mutant:?} is not found by {seeds} seeds"))
+    Err(format!("{mutant:?} is not found by {seeds} seeds"))
+}
+
+/// What was broken, without what is of one run alone: an invariant's number, or the words up to the first name.
+fn rule(broken: &str) -> String {
+    let words: Vec<&str> = broken.lines().next().unwrap_or_default().split_whitespace().collect();
+    match words.first() {
+        Some(first) if first.starts_with('I') && first.ends_with(':') => first.trim_end_matches(':').to_owned(),
+        _ => {
+            let is_name = |word: &&&str| !word.contains("shardId") && !word.contains('"');
+            let words = words.iter().skip_while(|word| word.parse::<u64>().is_ok()).take_while(is_name);
+            let words: Vec<&str> = words.copied().collect();
+            words.join(" ").trim_end_matches([':', ',']).to_owned()
+        }
+    }
 }

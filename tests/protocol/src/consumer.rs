@@ -11,39 +11,35 @@ use stateright::{Model, Property};
 /// How many outputs a commit has: for the two halves of the key space in turn.
 const OUTPUTS: u8 = 4;
 
-/// How somebody would write the consumer by mistake.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ConsumerMutant {
-    /// The highest (n, i) is remembered: outputs of a commit come in any order.
-    HighestCounts,
-    /// Only n is remembered.
-    NumberCounts,
-    /// A shard begins without its parents' memory.
-    BeginsEmpty,
-    /// A merge takes the first parent's memory.
-    MergeTakesFirst,
-    /// A merge takes the entry with the lower n.
-    MergeTakesLower,
-    /// A merge unites what was seen, although the n differ.
-    MergeUnitesAll,
-    /// A split hands on only what was seen of the child's own keys.
-    SplitCutsMemory,
-    /// The producer does not wait for n before it sends n+1 (I4 falls).
-    ProducerDoesNotWait,
+macro_rules! mutants {
+    ($($name:ident: $mistake:literal,)*) => {
+        /// A rule of the consumer broken on purpose.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum ConsumerMutant {
+            $(#[doc = $mistake] $name,)*
+        }
+
+        impl ConsumerMutant {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// What somebody would write by mistake.
+            pub const fn mistake(self) -> &'static str {
+                match self { $(Self::$name => $mistake,)* }
+            }
+        }
+    };
 }
 
-impl ConsumerMutant {
-    /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::HighestCounts,
-        Self::NumberCounts,
-        Self::BeginsEmpty,
-        Self::MergeTakesFirst,
-        Self::MergeTakesLower,
-        Self::MergeUnitesAll,
-        Self::SplitCutsMemory,
-        Self::ProducerDoesNotWait,
-    ];
+mutants! {
+    HighestCounts: "The highest (n, i) is remembered: outputs of a commit come in any order.",
+    NumberCounts: "Only n is remembered.",
+    BeginsEmpty: "A shard begins without its parents' memory.",
+    MergeTakesFirst: "A merge takes the first parent's memory.",
+    MergeTakesLower: "A merge takes the entry with the lower n.",
+    MergeUnitesAll: "A merge unites what was seen, although the n differ.",
+    SplitCutsMemory: "A split hands on only what was seen of the child's own keys.",
+    ProducerDoesNotWait: "The producer does not wait for n before it sends n+1 (I4 falls).",
 }
 
 /// One producer, one consumer, and a downstream stream that begins with one shard or with two.

@@ -6,7 +6,10 @@
 
 use std::borrow::Cow;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span, SpannedEventReceiver, Tag};
+use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
+
+/// How many lists and mappings may lie within each other. No template needs a tenth of it.
+const DEEPEST: usize = 100;
 
 /// A value of the template.
 #[derive(Debug, Clone)]
@@ -44,8 +47,19 @@ impl Node {
     /// Reads a template's text. All faults that can be told apart are reported together.
     pub(crate) fn parse(text: &str) -> Result<Self, Vec<Fault>> {
         let mut builder = Builder::default();
-        if let Err(error) = Parser::new_from_str(text).load(&mut builder, true) {
-            builder.fault(error.marker().line(), error.info());
+        // Event by event: the parser's own `load` calls itself for each level, as does much that follows.
+        for event in Parser::new_from_str(text) {
+            match event {
+                Ok((event, span)) => builder.event(event, span),
+                Err(error) => {
+                    builder.fault(error.marker().line(), error.info());
+                    break;
+                }
+            }
+            if builder.open.len() > DEEPEST {
+                builder.fault(builder.open[DEEPEST].node.line, "lists and mappings lie more than 100 deep here");
+                break;
+            }
         }
         builder.finish()
     }
@@ -100,8 +114,8 @@ struct Open {
     key: Option<(String, usize)>,
 }
 
-impl<'input> SpannedEventReceiver<'input> for Builder {
-    fn on_event(&mut self, event: Event<'input>, span: Span) {
+impl Builder {
+    fn event(&mut self, event: Event<'_>, span: Span) {
         let line = span.start.line();
         match event {
             Event::Scalar(text, style, _, tag) => {
@@ -119,9 +133,7 @@ impl<'input> SpannedEventReceiver<'input> for Builder {
             _ => {}
         }
     }
-}
 
-impl Builder {
     fn fault(&mut self, line: usize, message: &str) {
         let message = message.to_owned();
         self.faults.push(Fault { line, message });
@@ -224,6 +236,15 @@ mod tests {
         assert_eq!(root.at(&["a", "Ref"]).unwrap().text(), Some("X"));
         assert_eq!(root.at(&["b", "Fn::GetAtt"]).unwrap().items().len(), 2);
         assert_eq!(root.at(&["c", "Fn::Sub"]).unwrap().text(), Some("x${Y}"));
+    }
+
+    #[test]
+    fn what_lies_too_deep_is_refused_with_its_line() {
+        let deep = |levels: usize| format!("a:\n  {}1\n", "- ".repeat(levels));
+        assert!(Node::parse(&deep(99)).is_ok());
+        let too_deep = (2, "lists and mappings lie more than 100 deep here".to_owned());
+        assert_eq!(fault(&deep(100)), too_deep);
+        assert_eq!(fault(&deep(100_000)), too_deep);
     }
 
     #[test]
