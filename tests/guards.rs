@@ -347,6 +347,30 @@ fn records_that_the_event_source_left_out_are_told() {
 }
 
 #[test]
+fn a_warm_process_looks_for_records_left_out_where_arrivals_paused() {
+    run(async {
+        let (store, inbox) = (FaultyStore::default(), Inbox::default());
+        let flights: Vec<_> = (0..9).map(|number| Flight::new("JFK", number, 1)).collect();
+        let mut all = records(&flights);
+        for (record, seconds) in all.iter_mut().zip([0, 1, 2, 3, 32, 33, 64, 65, 66]) {
+            record.arrival = record.arrival.plus(seconds * 1_000);
+        }
+        let stream = Stream(all.iter().map(|record| record.position.sequence.clone()).collect());
+        let mut environment = handler(&store, &inbox).watching(stream);
+        let mut take = async |from: usize, to: usize| {
+            let work = Work::Records(&all[from..to]);
+            environment.handle(STREAM, SHARD, work, Deadline::NONE).await.expect("done").gap
+        };
+        assert_eq!(take(0, 2).await, None);
+        // The mapping was made anew at LATEST, the process is warm. Of a moment's records nothing tells.
+        assert_eq!(take(3, 4).await, None, "a second's records are left out");
+        assert_eq!(take(4, 5).await, None, "29 seconds");
+        assert_eq!(take(6, 7).await, Some(all[4].position.clone()), "32 seconds, and a record between");
+        assert_eq!(take(7, 9).await, None);
+    });
+}
+
+#[test]
 fn records_that_were_left_out_are_told_also_behind_a_firing_that_was_cut_off() {
     run(async {
         let (store, inbox) = (FaultyStore::default(), Inbox::default());
