@@ -347,6 +347,30 @@ fn records_that_the_event_source_left_out_are_told() {
 }
 
 #[test]
+fn a_warm_process_looks_for_records_left_out_where_arrivals_paused() {
+    run(async {
+        let (store, inbox) = (FaultyStore::default(), Inbox::default());
+        let flights: Vec<_> = (0..9).map(|number| Flight::new("JFK", number, 1)).collect();
+        let mut all = records(&flights);
+        for (record, seconds) in all.iter_mut().zip([0, 1, 2, 3, 32, 33, 64, 65, 66]) {
+            record.arrival = record.arrival.plus(seconds * 1_000);
+        }
+        let stream = Stream(all.iter().map(|record| record.position.sequence.clone()).collect());
+        let mut environment = handler(&store, &inbox).watching(stream);
+        let mut take = async |from: usize, to: usize| {
+            let work = Work::Records(&all[from..to]);
+            environment.handle(STREAM, SHARD, work, Deadline::NONE).await.expect("done").gap
+        };
+        assert_eq!(take(0, 2).await, None);
+        // The mapping was made anew at LATEST, the process is warm. Of a moment's records nothing tells.
+        assert_eq!(take(3, 4).await, None, "a second's records are left out");
+        assert_eq!(take(4, 5).await, None, "29 seconds");
+        assert_eq!(take(6, 7).await, Some(all[4].position.clone()), "32 seconds, and a record between");
+        assert_eq!(take(7, 9).await, None);
+    });
+}
+
+#[test]
 fn records_that_were_left_out_are_told_also_behind_a_firing_that_was_cut_off() {
     run(async {
         let (store, inbox) = (FaultyStore::default(), Inbox::default());
@@ -409,6 +433,96 @@ fn a_key_that_a_shard_has_goes_on_there_although_it_is_not_its_own() {
     state.own(tidemill_core::HashRange { first: 1 << 127, last: u128::MAX });
     let step = state.step(&step.progress, &all[1..], caps);
     assert_eq!((step.taken, step.outputs.len()), (2, 1));
+}
+
+#[derive(Clone, Default, serde::Serialize, serde::Deserialize)]
+struct Before {
+    flights: u64,
+}
+
+/// With a field more, which earlier state lacks and earlier code passes over.
+#[derive(Clone, Default, serde::Serialize, serde::Deserialize)]
+struct Compatible {
+    flights: u64,
+    #[serde(default)]
+    delayed: u64,
+}
+
+#[derive(Clone, Default, serde::Serialize, serde::Deserialize)]
+struct Incompatible {
+    flights: u64,
+    delayed: u64,
+}
+
+/// One pipeline, whose accumulator is of this type.
+fn accumulating<S>(add: fn(&mut S)) -> Pipeline
+where
+    S: Clone + Default + serde::Serialize + serde::de::DeserializeOwned + Send + Sync + 'static,
+{
+    Pipeline::named("departures")
+        .source(Json::<Value>::new())
+        .event_time(|event| event["departed_at"].as_i64(), OutOfOrder::at_most(Duration::ZERO))
+        .key_by(|event| event["origin"].as_str().map(str::to_owned).ok_or("no origin"))
+        .window(Tumbling::every(Duration::from_hours(1)))
+        .aggregate(|over| {
+            over.fold(S::default(), move |mut state, _| {
+                add(&mut state);
+                state
+            })
+        })
+        .emit(|_, state| state)
+        .to(Kinesis::stream("departures"))
+        .build()
+        .expect("sound")
+}
+
+#[test]
+fn a_deploy_and_a_rollback_leave_no_shard_wedged() {
+    run(async {
+        let (store, inbox) = (FaultyStore::default(), Inbox::default());
+        let limits = Limits { ring: Ring::of(3).expect("a ring"), ..Limits::default() };
+        let before = || accumulating::<Before>(|state| state.flights += 1);
+        let after = || {
+            accumulating::<Compatible>(|state| {
+                state.flights += 1;
+                state.delayed += 1;
+            })
+        };
+        // Both warm, as while a deploy goes on, and each new again in turn, as after a rollback.
+        let mut warm = [handler_of(before(), &store, &inbox, limits), handler_of(after(), &store, &inbox, limits)];
+        let flights: Vec<_> = (0..12).map(|number| Flight::new("JFK", number, 1)).collect();
+        let all = records(&flights);
+        for (number, batch) in all.chunks(1).enumerate() {
+            let cold = if number % 2 == 0 { before() } else { after() };
+            match number % 4 {
+                0 | 1 => take(&mut warm[number % 2], batch).await.expect("done"),
+                _ => take(&mut handler_of(cold, &store, &inbox, limits), batch).await.expect("done"),
+            };
+        }
+        drain(&mut warm[0]).await;
+        assert_eq!(flights_counted(&inbox), 12);
+    });
+}
+
+#[test]
+fn state_that_the_code_cannot_read_is_refused_with_the_field_and_what_to_do() {
+    run(async {
+        let (store, inbox) = (FaultyStore::default(), Inbox::default());
+        let limits = Limits::default();
+        let mut before = handler_of(accumulating::<Before>(|state| state.flights += 1), &store, &inbox, limits);
+        let flights: Vec<_> = (0..3).map(|number| Flight::new("JFK", number, 1)).collect();
+        let all = records(&flights);
+        take(&mut before, &all[..1]).await.expect("done");
+        let after = accumulating::<Incompatible>(|state| state.delayed += 1);
+        let mut after = handler_of(after, &store, &inbox, limits);
+        for _ in 0..2 {
+            let refused = take(&mut after, &all[..2]).await.expect_err("refused").to_string();
+            assert!(refused.contains("missing field `delayed`") && refused.contains("#[serde(default)]"), "{refused}");
+        }
+        take(&mut before, &all).await.expect("nothing was overwritten: the rollback goes on");
+        drain(&mut before).await;
+        assert_eq!(flights_counted(&inbox), 3);
+    });
 }
 
 fn journal() -> JournalId {

@@ -1,6 +1,6 @@
 //! Following what others committed.
 
-use crate::load::decode;
+use crate::load::{decode, unfit};
 use crate::spill;
 use crate::{Error, JournalId, State, Store, View};
 
@@ -56,7 +56,7 @@ pub async fn catch_up<S: Store, T: State + ?Sized>(
                 return Ok(CaughtUp::Lost);
             }
             for change in &record.changes {
-                state.restore(change).map_err(|e| Error::damaged(journal, format!("record {next}"), e))?;
+                state.restore(change).map_err(|e| Error::damaged(journal, format!("record {next}"), unfit(&e)))?;
             }
             view.advance(record, item.body.len(), false);
         }

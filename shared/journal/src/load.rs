@@ -1,7 +1,7 @@
 //! Reading a journal from nothing.
 
 use futures_util::future::try_join_all;
-use tidemill_core::{Change, Progress};
+use tidemill_core::{Change, Corrupt, Progress};
 
 use crate::catch_up::{CaughtUp, catch_up};
 use crate::parts::{self, Parts};
@@ -207,7 +207,7 @@ async fn restore_images<S: Store, T: State + ?Sized>(
         for ((name, id), chunks) in together.iter().zip(read) {
             let Some(chunks) = chunks else { return Ok(Some(format!("part {} is missing", id.id))) };
             let damaged = |why: String| Error::damaged(journal, format!("part {}", id.id), why);
-            let restore = |cell: &Change| state.restore(cell).map_err(|corrupt| corrupt.to_string());
+            let restore = |cell: &Change| state.restore(cell).map_err(|corrupt| unfit(&corrupt));
             parts::open_image(name, &chunks, restore).map_err(damaged)?;
         }
     }
@@ -225,7 +225,7 @@ fn restore_changes<T: State + ?Sized>(
     for change in behind {
         state
             .restore(change)
-            .map_err(|corrupt| Error::damaged(journal, format!("record {}", record.number), corrupt))?;
+            .map_err(|corrupt| Error::damaged(journal, format!("record {}", record.number), unfit(&corrupt)))?;
     }
     Ok(())
 }
@@ -246,6 +246,14 @@ pub(crate) fn decode(journal: &JournalId, slot: u32, item: &SlotItem) -> Result<
     } else {
         Err(damaged(format!("its content is record {} of a ring of {}", record.number, record.ring.slots())))
     }
+}
+
+/// What to do about a cell that does not decode, behind a checksum that fits: the types of the code are others.
+pub(crate) fn unfit(corrupt: &Corrupt) -> String {
+    format!(
+        "{corrupt}. The bytes are whole, so the code's own types have changed: let a new field be optional \
+         (`#[serde(default)]`), deploy the code that wrote it, give the pipeline a new name, or drop the state"
+    )
 }
 
 fn check_schema(journal: &JournalId, stored: &Schema, expected: &Schema) -> Result<(), Error> {

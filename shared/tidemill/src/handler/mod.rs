@@ -275,7 +275,8 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
                 suspicion.step(open.state.as_mut(), &next, caps)
             });
             open.breaker.check(&self.pipeline, &step)?;
-            let gap = match next.records.first() {
+            // A batch has no gaps, but one may lie before it.
+            let gap = match next.records.first().filter(|_| done.taken == 0) {
                 Some(first) => gap::find(&self.source, journal, view, first, open.is_new).await,
                 None => None,
             };
