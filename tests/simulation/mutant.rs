@@ -29,10 +29,18 @@ pub(crate) enum Mutant {
     Renumbered,
     /// The mapping goes on to children before the parents are through.
     ChildrenFirst,
+    /// A restore leaves behind what is not known to be sent.
+    UnsentLeftBehind,
+    /// The store deletes whatever stands in the slot.
+    UnconditionalDeletion,
+    /// A restore does not wait until invocations have ended.
+    RestoreUnderWay,
+    /// An export reads parents before their children.
+    ParentsExportedFirst,
 }
 
 impl Mutant {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::EarlyAcknowledgement,
         Self::UnconditionalPut,
         Self::ConflictAsStored,
@@ -46,5 +54,9 @@ impl Mutant {
         Self::ShiftedTick,
         Self::Renumbered,
         Self::ChildrenFirst,
+        Self::UnsentLeftBehind,
+        Self::UnconditionalDeletion,
+        Self::RestoreUnderWay,
+        Self::ParentsExportedFirst,
     ];
 }

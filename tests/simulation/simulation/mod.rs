@@ -18,6 +18,7 @@ use crate::oracle;
 use crate::pipelines::pipeline;
 use crate::plan::{Event, Flaw, Plan, Rates, Sent, What};
 use crate::world::World;
+use operator::Exported;
 
 /// How many environments there are at most that wait for work.
 const IDLE: usize = 3;
@@ -59,6 +60,10 @@ struct Simulation<'p> {
     last_tick: Option<tidemill::EventTime>,
     /// Records that no mapping delivered, by shard: from and up to.
     skipped: BTreeMap<String, Vec<(usize, usize)>>,
+    /// What an operator exported last.
+    exported: Vec<Exported>,
+    /// How many invocations there were when an operator last made the mapping anew.
+    operated: u64,
 }
 
 impl<'p> Simulation<'p> {
@@ -79,6 +84,8 @@ impl<'p> Simulation<'p> {
             records: 0,
             last_tick: None,
             skipped: BTreeMap::new(),
+            exported: Vec::new(),
+            operated: 0,
         }
     }
 
@@ -118,7 +125,9 @@ impl<'p> Simulation<'p> {
             }
             What::Retire(_) => {}
             What::Remake(begin) => self.remake(*begin),
-            What::Drop => self.drop_journals().await,
+            What::Drop => self.drop_journals(event.seed, rates).await,
+            What::Export => self.export(event.seed, rates).await,
+            What::Restore => self.restore(event.seed, rates).await,
             What::Jump(millis) => {
                 world.jump(*millis);
                 world.count("clock jumps");
