@@ -28,7 +28,6 @@ type Batch = Vec<(SequenceNumber, EventTime, tidemill_tests::Flight)>;
 /// `departures`, under any name and of any version.
 fn pipeline(name: &str, version: u32) -> Pipeline {
     Pipeline::named(name)
-        .version(version)
         .source(Json::<Flight>::new())
         .event_time(|f| f.departed_at, OutOfOrder::at_most(Duration::from_hours(6)))
         .key_by(|f| f.origin.clone())
@@ -44,6 +43,7 @@ fn pipeline(name: &str, version: u32) -> Pipeline {
             delay_min_max: max,
         })
         .to(Kinesis::stream("departures"))
+        .version(version)
         .build()
         .expect("sound")
 }
