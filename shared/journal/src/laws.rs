@@ -67,8 +67,12 @@ pub async fn check_erasable<S: Erasable>(store: &S) {
     let (one, two) = (item(LIFE, 1, b"one"), item(LIFE, 2, b"two"));
     put(store, &journal, 1, &one, Guard::Vacant).await;
     put(store, &journal, 2, &two, Guard::VacantAfter { slot: 1, number: 1, incarnation: LIFE }).await;
+    for (number, incarnation) in [(1, OTHER_LIFE), (5, LIFE)] {
+        store.delete_slot(&journal, 1, number, incarnation).await.expect("it is no error");
+        holds(store, &journal, 1, Some(&one)).await;
+    }
     for _ in 0..2 {
-        store.delete_slot(&journal, 1).await.expect("deleting what is not there succeeds");
+        store.delete_slot(&journal, 1, 1, LIFE).await.expect("deleting what is not there succeeds");
         holds(store, &journal, 1, None).await;
         holds(store, &journal, 2, Some(&two)).await;
     }

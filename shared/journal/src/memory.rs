@@ -8,7 +8,8 @@ use bytes::Bytes;
 use tidemill_core::EventTime;
 
 use crate::{
-    Attempt, Beside, Erasable, Guard, JournalId, Mark, PartId, Put, SlotItem, Stamp, Store, StoreError, Sweepable,
+    Attempt, Beside, Erasable, Guard, Incarnation, JournalId, Mark, PartId, Put, SlotItem, Stamp, Store, StoreError,
+    Sweepable,
 };
 
 /// A [`Store`] in memory: what the laws mean. For tests, and for pipelines that need no durability.
@@ -160,8 +161,18 @@ impl Store for MemoryStore {
 }
 
 impl Erasable for MemoryStore {
-    async fn delete_slot(&self, journal: &JournalId, slot: u32) -> Result<(), StoreError> {
-        self.with(journal, |items| items.slots.remove(&slot));
+    async fn delete_slot(
+        &self,
+        journal: &JournalId,
+        slot: u32,
+        number: u64,
+        incarnation: Incarnation,
+    ) -> Result<(), StoreError> {
+        self.with(journal, |items| {
+            if items.allows(slot, Guard::Replaces { number, incarnation }) {
+                items.slots.remove(&slot);
+            }
+        });
         Ok(())
     }
 }

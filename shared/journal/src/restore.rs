@@ -3,7 +3,7 @@
 //! A new life has a new incarnation, so that its results are no repeats of the old life's, and nothing of the old one can
 //! go on in it: a put of the old life finds neither the record before nor the one of the lap before. So
 //!
-//! 1. slots are deleted, that of record 1 last, until a consistent read finds none;
+//! 1. slots are deleted, each on condition that it holds what was read, that of record 1 last, until a consistent read finds none;
 //! 2. images are written anew (those of the old life are garbage), then record 1, if there is none;
 //! 3. if there is one, somebody began the empty journal meanwhile: from the start.
 //!
@@ -28,7 +28,7 @@ use tidemill_core::{Change, Corrupt, PartRange, Position, Progress, Reject};
 use crate::commit::{self, Draft};
 use crate::{
     Attempt, Beginning, Committed, DEFAULT_RING, Deadline, Error, Format, Incarnation, JournalId, Kind, Output, PartId,
-    Put, Ring, Schema, State, Store, StoreError, View, flush, init, load,
+    Put, Ring, Schema, SlotItem, State, Store, StoreError, View, flush, init, load,
 };
 
 /// How often a journal that functions begin again is deleted.
@@ -42,8 +42,15 @@ const SLOTS_AT_ONCE: usize = 32;
 
 /// A store of which slots can be deleted, for tools: functions never do.
 pub trait Erasable: Store {
-    /// Deletes a slot's item, whatever it holds. *Law:* deleting what is not there succeeds.
-    fn delete_slot(&self, journal: &JournalId, slot: u32) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Deletes a slot's item if it holds this record. *Law:* check and deletion are one atomic act; of anything else nothing
+    /// is deleted, which is no error. A deletion that comes late must not meet the life that has begun meanwhile.
+    fn delete_slot(
+        &self,
+        journal: &JournalId,
+        slot: u32,
+        number: u64,
+        incarnation: Incarnation,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 /// All that a journal's new life begins with, but its state.
@@ -201,14 +208,12 @@ async fn erase<S: Erasable>(store: &S, journal: &JournalId, erased: &mut Erased)
         for others in [0..=FIRST - 1, FIRST + 1..=u32::MAX] {
             erased.slots += delete_slots(store, journal, others).await?;
         }
-        if store.read_slot(journal, FIRST).await?.is_none() {
-            break;
-        }
+        let Some(first) = store.read_slot(journal, FIRST).await? else { break };
         if attempts == ATTEMPTS {
             return Err(Error::Contested { journal: journal.clone(), attempts });
         }
         attempts += 1;
-        store.delete_slot(journal, FIRST).await?;
+        store.delete_slot(journal, FIRST, first.number, first.incarnation).await?;
         erased.slots += 1;
     }
     for together in named.chunks(SLOTS_AT_ONCE) {
@@ -226,7 +231,8 @@ async fn delete_slots<S: Erasable>(store: &S, journal: &JournalId, slots: RangeI
         if found.is_empty() {
             return Ok(deleted);
         }
-        try_join_all(found.iter().map(|(slot, _)| store.delete_slot(journal, *slot))).await?;
+        let delete = |(slot, item): &(u32, SlotItem)| store.delete_slot(journal, *slot, item.number, item.incarnation);
+        try_join_all(found.iter().map(delete)).await?;
         deleted += found.len() as u64;
     }
 }

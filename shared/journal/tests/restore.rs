@@ -145,8 +145,14 @@ impl Store for Moody {
 }
 
 impl Erasable for Moody {
-    async fn delete_slot(&self, journal: &JournalId, slot: u32) -> Result<(), StoreError> {
-        self.inner.delete_slot(journal, slot).await
+    async fn delete_slot(
+        &self,
+        journal: &JournalId,
+        slot: u32,
+        number: u64,
+        incarnation: Incarnation,
+    ) -> Result<(), StoreError> {
+        self.inner.delete_slot(journal, slot, number, incarnation).await
     }
 }
 

@@ -5,7 +5,7 @@
 //! .tidemill/serve/             what `serve` works on
 //!     kept.json                what made it, and which tables hold journals
 //!     tables.sqlite            the DynamoDB tables
-//!     streams.jsonl            the Kinesis streams, of `serve`
+//!     streams.jsonl            the Kinesis streams
 //!     <stream>.jsonl           what a sink holds, one record a line, of `replay`
 //! ```
 
@@ -23,6 +23,7 @@ const RUNS: &str = "runs";
 const SERVE: &str = "serve";
 const LABEL: &str = "kept.json";
 const TABLES: &str = "tables.sqlite";
+const STREAMS: &str = "streams.jsonl";
 
 /// The folder of everything kept for one template.
 #[derive(Debug, Clone)]
@@ -108,6 +109,11 @@ impl Account {
     /// The file of its tables.
     pub fn tables(&self) -> PathBuf {
         self.folder.join(TABLES)
+    }
+
+    /// The file of its streams.
+    pub fn streams(&self) -> PathBuf {
+        self.folder.join(STREAMS)
     }
 
     /// Whether it is what `serve` works on.

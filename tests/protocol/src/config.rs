@@ -82,6 +82,8 @@ pub struct Config {
     /// The time that a tick says.
     pub(crate) now: u8,
     pub(crate) operation: Option<Operation>,
+    /// The operator waits until every invocation has ended.
+    pub(crate) operator_waits: bool,
     /// No journal is followed beyond this record.
     pub(crate) commits: u8,
     /// The rule that is broken.
@@ -114,6 +116,7 @@ impl Config {
             due_times: false,
             now: 9,
             operation: None,
+            operator_waits: false,
             commits: 9,
             mutant: None,
         }

@@ -124,6 +124,12 @@ pub(crate) fn restored() -> Config {
     Config { budget, operation: Some(Operation::Restore), name: "restore", ..dropped() }
 }
 
+/// A restore as it should be, once every invocation has ended: then results are those of the records in order, too.
+pub(crate) fn waited_restore() -> Config {
+    let budget = Budget { zombies: 1, late: 1, ..Budget::default() };
+    Config { budget, operator_waits: true, name: "restore, waited for", ..restored() }
+}
+
 /// A restore, with flush marks of the old life left behind.
 pub(crate) fn marked_restore() -> Config {
     Config { marks: true, budget: Budget { crashes: 1, ..Budget::default() }, name: "restore, marks", ..restored() }
@@ -245,6 +251,7 @@ pub fn small() -> Vec<Config> {
         dropped(),
         dropped_late(),
         restored(),
+        waited_restore(),
         marked_restore(),
         restored_parts(),
         versions(),

@@ -73,6 +73,8 @@
 //!   results under an incarnation that consumers know are dropped as repeats ([`Mutant::DropLeavesNothing`]).
 //! - A restore has no sinks either: what its record has unsent goes along in record 1, under the ids of the old life
 //!   ([`Mutant::RestoreLeavesOutputs`]).
+//! - Nothing of an old life can write into a new one, but an invocation that was not waited for can go on in it: with its own
+//!   batch, which lies behind records that the new life has not got ([`Mutant::OperatorDoesNotWait`]). A restore must wait.
 //! - A child's journal begins in its parents' format, not in the newest: else a split during a rollback refuses the old
 //!   code ([`Mutant::ChildBeginsInNewestFormat`]).
 //! - An upgrade need not flush, if it carries the unacknowledged outputs along under their ids

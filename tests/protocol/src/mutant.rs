@@ -59,6 +59,7 @@ mutants! {
     RestoreBeginsBeforeImages: "A restore writes record 1 before the images that it names." => I5, c::restored_parts();
     RestoreForcesRecordOne: "A restore that finds a record 1, begun by a zombie meanwhile, writes over it." => I1 | I2 | I5, c::restored();
     RestoreLeavesOutputs: "A restore, which has no sinks, leaves the last record's outputs behind: what a crash left unsent is lost." => I3 | I8, c::restored();
+    OperatorDoesNotWait: "A restore begins while invocations run: one that loads the new life takes its own batch there, and leaves out the records before it." => Results, c::waited_restore();
     FiredThroughThreshold: "What has fired is remembered as the last (time, key): a timer set below it while firing is lost." => Results | I8, c::firing();
     FreshBeforeFiring: "Fresh records go before the rest of a firing." => Results, c::firing();
     FiringNeverResumed: "A batch without fresh records is done, also inside a firing." => Results | I8, c::firing();

@@ -58,6 +58,7 @@ each_holds! {
     drop_under_zombies: "drop",
     drop_with_late_puts: "drop, late puts",
     restore: "restore",
+    restore_that_waits: "restore, waited for",
     restore_with_marks: "restore, marks",
     restore_of_parts: "restore, parts",
     versions: "versions",

@@ -155,8 +155,31 @@ impl Store for DynamoStore {
 }
 
 impl Erasable for DynamoStore {
-    async fn delete_slot(&self, journal: &JournalId, slot: u32) -> Result<(), StoreError> {
-        self.delete(&journal.to_string(), &item::slot_key(slot)).await
+    async fn delete_slot(
+        &self,
+        journal: &JournalId,
+        slot: u32,
+        number: u64,
+        incarnation: Incarnation,
+    ) -> Result<(), StoreError> {
+        let (pk, sk) = (journal.to_string(), item::slot_key(slot));
+        let sent = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(item::key(&pk, &sk)))
+            .condition_expression(HOLDS)
+            .expression_attribute_values(":num", item::number(number))
+            .expression_attribute_values(":inc", item::text(incarnation.to_string()))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        match sent {
+            Err(error) if error.code() != Some("ConditionalCheckFailedException") => {
+                Err(self.request(request::DELETE, &pk, &sk).failed(&error))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -248,13 +271,10 @@ impl DynamoStore {
     }
 
     async fn delete_chunk(&self, pk: &str, number: u32) -> Result<(), StoreError> {
-        self.delete(pk, &item::chunk_key(number)).await
-    }
-
-    async fn delete(&self, pk: &str, sk: &str) -> Result<(), StoreError> {
-        let delete = self.client.delete_item().table_name(&self.table).set_key(Some(item::key(pk, sk)));
+        let sk = item::chunk_key(number);
+        let delete = self.client.delete_item().table_name(&self.table).set_key(Some(item::key(pk, &sk)));
         let sent = delete.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
-        sent.map(drop).map_err(|error| self.request(request::DELETE, pk, sk).failed(&error))
+        sent.map(drop).map_err(|error| self.request(request::DELETE, pk, &sk).failed(&error))
     }
 
     /// Writes the slot if it holds record `replaced`, or with `None` if it is empty.

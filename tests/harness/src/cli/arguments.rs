@@ -199,6 +199,11 @@ pub(super) struct ReplayArguments {
     #[arg(long, help_heading = "Results")]
     keep: bool,
 
+    /// Go on from the kept run: its tables and streams, with these records behind its own. The function
+    /// gets all of them again, from the stream's start
+    #[arg(long, conflicts_with_all = ["shards", "reshard"], help_heading = "Records")]
+    resume: bool,
+
     /// Build the functions with the release profile
     #[arg(long, conflicts_with = "artifact", help_heading = "Delivery")]
     release: bool,
@@ -266,6 +271,7 @@ impl ReplayArguments {
             artifact: self.artifact.clone(),
             limits: self.limits,
             drain: !self.no_drain,
+            resume: self.resume,
             keep: self.keep,
         }
     }

@@ -18,6 +18,7 @@ impl Prepared {
         let (kept, scenario) = (Kept::beside(self.template.folder()), &self.scenario.name);
         let new = kept.begin(scenario)?;
         emulators.dynamodb.save(&new.tables())?;
+        emulators.kinesis.save(&new.streams()).await?;
         for stream in self.chain.written_streams() {
             write_stream(&emulators.kinesis, stream, &new.file(&format!("{stream}.jsonl"))).await?;
         }

@@ -41,6 +41,8 @@ pub struct Options {
     pub limits: bool,
     /// Ends the input behind the last record, so that all windows close.
     pub drain: bool,
+    /// Goes on from what was kept of the scenario: its tables and streams, the records behind theirs.
+    pub resume: bool,
     /// Keeps the run's tables and sinks, for [`state`](crate::state) to look at.
     pub keep: bool,
 }
@@ -78,6 +80,7 @@ impl Options {
             artifact: None,
             limits: false,
             drain: true,
+            resume: false,
             keep: false,
         }
     }

@@ -12,7 +12,7 @@ use crate::template::Template;
 
 /// The file of the streams.
 pub(super) fn streams(account: &Account) -> PathBuf {
-    account.file("streams.jsonl")
+    account.streams()
 }
 
 /// Takes the served account for this process alone, as long as the file lives.

@@ -25,6 +25,9 @@ pub async fn read(store: &impl Store, journal: &JournalId) -> Result<Exported, E
 }
 
 /// Exports journals of one pipeline into a new file, and tells of each. How many bytes the file has.
+///
+/// Children before parents: one that has begun has sealed its parents, so what is read of them afterwards is what it began
+/// with. The other way round, a parent could be read before its last records, and a child with them.
 pub async fn export(
     store: &impl Store,
     journals: &[JournalId],
@@ -33,6 +36,9 @@ pub async fn export(
 ) -> Result<u64, Error> {
     let pipeline = journals.first().map_or("", |journal| &journal.pipeline);
     let mut writer = Writer::create(file, pipeline, now())?;
+    // Shards are numbered as they come about.
+    let mut journals: Vec<&JournalId> = journals.iter().collect();
+    journals.sort_by(|one, other| other.cmp(one));
     for journal in journals {
         let exported = read(store, journal).await?;
         writer.shard(&exported)?;

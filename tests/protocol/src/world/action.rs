@@ -185,7 +185,9 @@ impl World {
 
     fn operator(&self, state: &State, actions: &mut Vec<Action>) {
         let Some(operation) = self.config.operation else { return };
+        let waits = self.config.operator_waits && !self.is(Mutant::OperatorDoesNotWait);
         match state.operator {
+            Operator::Before if waits && state.environments.iter().any(|environment| environment.job.is_some()) => {}
             Operator::Before => {
                 let last = state.ghosts[0].history.len() as u8;
                 let numbers = if operation == super::Operation::Drop { last.min(1)..=last.min(1) } else { 1..=last };

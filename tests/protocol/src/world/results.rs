@@ -20,7 +20,9 @@ impl World {
 
     /// Results are a function of the records in order and the ticks between them: as if every step were one commit.
     pub(super) fn check_results(&self, state: &mut State, journal: usize) {
-        if self.config.operation.is_some() {
+        // An invocation that the operator did not wait for may take its batch in the new life, and leave out what comes
+        // before.
+        if self.config.operation.is_some() && !self.config.operator_waits {
             return;
         }
         let ghost = &state.ghosts[journal];

@@ -12,6 +12,7 @@ use super::world::at_once;
 use crate::Pipeline;
 
 /// One record as it was stored.
+#[derive(Clone)]
 pub(crate) struct Commit {
     pub(crate) record: Record,
     pub(crate) sender: Sender,
@@ -30,13 +31,17 @@ pub(crate) struct Sender {
 pub(crate) struct Ledger {
     pipeline: Pipeline,
     pub(crate) journals: BTreeMap<JournalId, Vec<Commit>>,
-    /// The commit that an output is of.
-    outputs: BTreeMap<Bytes, (JournalId, u64)>,
+    /// Where the present life of a journal begins among its commits, if it goes on from another.
+    lives: BTreeMap<JournalId, usize>,
+    /// The commit that an output is of, by its place among those of its journal.
+    outputs: BTreeMap<Bytes, (JournalId, usize)>,
     arrived: BTreeSet<Bytes>,
     /// How many commits of each journal have all their outputs downstream.
     through: BTreeMap<JournalId, usize>,
-    /// Outputs of journals that were dropped.
+    /// Outputs of lives, or ends of lives, that do not count any more.
     dropped: BTreeSet<Bytes>,
+    /// An operator is at work on the journals.
+    is_operated: bool,
     /// All that stands downstream, in order.
     pub(crate) downstream: Vec<Output>,
 }
@@ -69,38 +74,77 @@ impl Ledger {
     ) -> Result<(), String> {
         let mut record = Record::decode(&item.body)?;
         record.changes = Vec::new();
+        if self.is_operated {
+            self.dropped.extend(record.outputs.into_iter().map(|output| output.data));
+            return Ok(());
+        }
         self.i1_i2_exact_prefix(journal, &record)?;
         self.i3_outputs_before_are_acknowledged(journal, &record)?;
         self.i6_nothing_follows_a_seal(journal, &record)?;
         i7_record_1_is_init(journal, &record)?;
-        for output in &record.outputs {
-            self.outputs.entry(output.data.clone()).or_insert_with(|| (journal.clone(), record.number));
-        }
         i5_is_loadable(items, journal, &record)?;
         i9_due_is_not_later_than_true(items, journal, &self.pipeline)?;
-        self.journals.entry(journal.clone()).or_default().push(Commit { record, sender });
+        self.push(journal, Commit { record, sender });
         Ok(())
+    }
+
+    fn push(&mut self, journal: &JournalId, commit: Commit) {
+        let commits = self.journals.entry(journal.clone()).or_default();
+        for output in &commit.record.outputs {
+            self.dropped.remove(&output.data);
+            self.outputs.entry(output.data.clone()).or_insert_with(|| (journal.clone(), commits.len()));
+        }
+        commits.push(commit);
     }
 
     /// An output stands downstream.
     pub(crate) fn arrive(&mut self, output: &Output) -> Result<(), String> {
         self.downstream.push(output.clone());
-        if self.dropped.contains(&output.data) || !self.is_keyed() {
-            return Ok(());
+        if !(self.dropped.contains(&output.data) || !self.is_keyed() || self.is_operated) {
+            self.i4_behind_all_before(output)?;
         }
-        self.i4_behind_all_before(output)?;
         self.arrived.insert(output.data.clone());
         Ok(())
     }
 
-    /// An operator drops all journals.
-    pub(crate) fn drop_all(&mut self) {
-        self.dropped.extend(std::mem::take(&mut self.outputs).into_keys());
-        self.journals.clear();
-        self.through.clear();
+    /// An operator begins to work on the journals: what is committed from now on does not count.
+    pub(crate) const fn begin_operation(&mut self) {
+        self.is_operated = true;
     }
 
-    /// Whether an output is of a journal that was dropped.
+    /// The operator is done: each journal goes on behind the commits that are kept of it, with what stands in the table.
+    pub(crate) fn end_operation(
+        &mut self,
+        items: &MemoryStore,
+        kept: BTreeMap<JournalId, Vec<Commit>>,
+    ) -> Result<(), String> {
+        self.is_operated = false;
+        self.dropped.extend(std::mem::take(&mut self.outputs).into_keys());
+        let all: BTreeSet<JournalId> = self.journals.keys().chain(kept.keys()).cloned().collect();
+        self.journals.clear();
+        self.through.clear();
+        self.lives.clear();
+        for (journal, commits) in kept {
+            self.lives.insert(journal.clone(), commits.len());
+            commits.into_iter().for_each(|commit| self.push(&journal, commit));
+        }
+        for journal in all {
+            for (_, item) in at_once(items.read_slots(&journal, 0..=u32::MAX, usize::MAX)).map_err(|e| e.to_string())? {
+                let record = Record::decode(&item.body)?;
+                self.push(&journal, Commit { record, sender: Sender::default() });
+            }
+        }
+        Ok(())
+    }
+
+    /// The commits up to `number` of a journal's present life, with those that it goes on from.
+    pub(crate) fn prefix(&self, journal: &JournalId, number: u64) -> Vec<Commit> {
+        let begins = self.lives.get(journal).copied().unwrap_or(0);
+        let number = usize::try_from(number).unwrap_or(usize::MAX);
+        self.journals.get(journal).into_iter().flatten().take(begins + number).cloned().collect()
+    }
+
+    /// Whether an output does not count any more.
     pub(crate) fn is_dropped(&self, output: &Output) -> bool {
         self.dropped.contains(&output.data)
     }
@@ -160,10 +204,10 @@ impl Ledger {
         let Some((journal, number)) = self.outputs.get(&output.data).cloned() else {
             return Err(format!("I4: an output of no commit has arrived: {}", text()));
         };
-        if self.is_through(&journal, usize::try_from(number - 1).unwrap_or(usize::MAX)) {
+        if self.is_through(&journal, number) {
             return Ok(());
         }
-        Err(format!("I4: {journal}: an output of {number} has arrived before all of those before: {}", text()))
+        Err(format!("I4: {journal}: an output of its {number} has arrived before all of those before: {}", text()))
     }
 
     /// I6: nothing follows a Seal.
@@ -197,10 +241,11 @@ impl Ledger {
 
     /// I9: the mark implies that outputs up to its number are acknowledged.
     fn i9_what_is_marked_is_acknowledged(&mut self, journal: &JournalId, mark: &Mark) -> Result<(), String> {
+        let begins = self.lives.get(journal).copied().unwrap_or(0);
         let life =
-            self.journals.get(journal).and_then(|commits| commits.first()).map(|commit| commit.record.incarnation);
-        let number = usize::try_from(mark.number).unwrap_or(usize::MAX);
-        if life != Some(mark.incarnation) || self.is_through(journal, number) {
+            self.journals.get(journal).and_then(|commits| commits.get(begins)).map(|commit| commit.record.incarnation);
+        let number = begins + usize::try_from(mark.number).unwrap_or(usize::MAX / 2);
+        if self.is_operated || life != Some(mark.incarnation) || self.is_through(journal, number) {
             return Ok(());
         }
         Err(format!("I9: {journal} is marked at {} before all was sent", mark.number))

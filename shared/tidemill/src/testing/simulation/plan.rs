@@ -111,6 +111,11 @@ pub(crate) enum What {
     Jump(i64),
     /// An operator drops all journals and makes the mapping anew.
     Drop,
+    /// An operator exports all journals, as they are.
+    Export,
+    /// An operator puts what was exported last in the place of what is there, as after a restore of the table, and makes the
+    /// mapping anew.
+    Restore,
     /// An operator upgrades a journal's format.
     Upgrade(usize),
 }
@@ -213,10 +218,11 @@ impl Drawn {
             14..18 => What::Tick { repeat: rng.u8(0..3) == 0 },
             18..20 => What::Retire(rng.usize(..)),
             20 if latest => What::Remake(Begin::Latest),
-            20 if rng.bool() => What::Drop,
+            20 if rng.bool() => [What::Drop, What::Restore][rng.usize(..2)].clone(),
             20 if rng.bool() => What::Remake(Begin::TrimHorizon),
             21 if may_go_back && rng.bool() => What::Jump(-rng.i64(0..200_000)),
             21 => What::Jump(rng.i64(0..400_000)),
+            22 if rng.bool() => What::Export,
             22 => What::Upgrade(rng.usize(..)),
             23..27 => What::Again { shard: rng.usize(..), from: rng.usize(..), most: self.batch(rng) },
             _ => What::Poll { shard: rng.usize(..), most: self.batch(rng) },

@@ -6,8 +6,8 @@ use crate::handler::{ShardInfo, Source};
 use bytes::Bytes;
 use tidemill_core::SequenceNumber;
 use tidemill_journal::{
-    Attempt, Deadline, Format, Guard, JournalId, Mark, Output, PartId, Put, Record, Sink, SinkError, SlotItem, Store,
-    StoreError,
+    Attempt, Deadline, Erasable, Format, Guard, Incarnation, JournalId, Mark, Output, PartId, Put, Record, Sink,
+    SinkError, SlotItem, Store, StoreError,
 };
 
 use super::Requests;
@@ -80,6 +80,18 @@ impl Store for Requests {
 
     async fn delete_part(&self, journal: &JournalId, id: &PartId) -> Result<(), StoreError> {
         self.write(Write::Delete(journal.clone(), id.clone())).await.map(drop)
+    }
+}
+
+impl Erasable for Requests {
+    async fn delete_slot(
+        &self,
+        journal: &JournalId,
+        slot: u32,
+        number: u64,
+        incarnation: Incarnation,
+    ) -> Result<(), StoreError> {
+        self.write(Write::Erase(journal.clone(), slot, number, incarnation)).await.map(drop)
     }
 }
 

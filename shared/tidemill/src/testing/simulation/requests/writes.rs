@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tidemill_journal::{
-    Attempt, Guard, JournalId, Mark, Output, PartId, Put, Record, SlotItem, Store as _, StoreError,
+    Attempt, Erasable as _, Guard, Incarnation, JournalId, Mark, Output, PartId, Put, Record, SlotItem, Store as _,
+    StoreError,
 };
 
 use super::Requests;
@@ -21,6 +22,7 @@ pub(super) enum Write {
     Attempt(JournalId, Attempt),
     Part(JournalId, PartId, Vec<Bytes>),
     Delete(JournalId, PartId),
+    Erase(JournalId, u32, u64, Incarnation),
     Outputs(Vec<Output>),
 }
 
@@ -33,6 +35,7 @@ impl Write {
             Self::Attempt(journal, attempt) => format!("attempt {} of {}", attempt.count, journal.shard),
             Self::Part(journal, id, _) => format!("image {} of {}", id.id, journal.shard),
             Self::Delete(journal, id) => format!("deletion of image {} of {}", id.id, journal.shard),
+            Self::Erase(journal, slot, ..) => format!("deletion of slot {slot} of {}", journal.shard),
             Self::Outputs(outputs) => format!("{} outputs", outputs.len()),
         }
     }
@@ -116,6 +119,12 @@ impl Requests {
             Write::Part(..) if world.is(Mutant::LostPart) => Ok(()),
             Write::Part(journal, id, chunks) => at_once(items.write_part(journal, id, chunks)),
             Write::Delete(journal, id) => at_once(items.delete_part(journal, id)),
+            Write::Erase(journal, slot, number, incarnation) => {
+                let found = at_once(items.read_slot(journal, *slot)).ok().flatten();
+                let held = found.filter(|_| world.is(Mutant::UnconditionalDeletion));
+                let held = held.map_or((*number, *incarnation), |item| (item.number, item.incarnation));
+                at_once(items.delete_slot(journal, *slot, held.0, held.1))
+            }
             Write::Outputs(outputs) => {
                 world.tell(format!("environment {}: {} outputs arrive", self.environment, outputs.len()));
                 world.arrive(outputs);

@@ -60,7 +60,9 @@ impl Simulation<'_> {
                 Answered::Ticked(_) => batch.len(),
             });
             let last = through.and_then(|through| batch[..through].last());
-            if let Some((sequence, ..)) = last.filter(|_| through == Some(batch.len())) {
+            // A life that is over has no success to answer for.
+            let counts = through == Some(batch.len()) && number > self.operated;
+            if let Some((sequence, ..)) = last.filter(|_| counts) {
                 let last = Position { sequence: sequence.clone(), sub_sequence: 0 };
                 let journal = self.world.journal(shard);
                 let checked = self.world.lock().ledger.i8_success_means_done(&journal, &last);

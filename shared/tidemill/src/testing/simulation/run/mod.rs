@@ -17,6 +17,7 @@ use crate::testing::simulation::oracle;
 use crate::testing::simulation::plan::{Event, Plan, Rates, What};
 use crate::testing::simulation::subject::Subject;
 use crate::testing::simulation::world::World;
+use operator::Exported;
 
 /// How many environments there are at most that wait for work.
 const IDLE: usize = 3;
@@ -64,6 +65,10 @@ struct Simulation<'p> {
     last_tick: Option<crate::EventTime>,
     /// Records that no mapping delivered, by shard: from and up to.
     skipped: BTreeMap<String, Vec<(usize, usize)>>,
+    /// What an operator exported last.
+    exported: Vec<Exported>,
+    /// How many invocations there were when an operator last made the mapping anew.
+    operated: u64,
 }
 
 impl<'p> Simulation<'p> {
@@ -83,6 +88,8 @@ impl<'p> Simulation<'p> {
             invocations: 0,
             last_tick: None,
             skipped: BTreeMap::new(),
+            exported: Vec::new(),
+            operated: 0,
         }
     }
 
@@ -122,7 +129,9 @@ impl<'p> Simulation<'p> {
             }
             What::Retire(_) => {}
             What::Remake(begin) => self.remake(*begin),
-            What::Drop => self.drop_journals().await,
+            What::Drop => self.drop_journals(event.seed, rates).await,
+            What::Export => self.export(event.seed, rates).await,
+            What::Restore => self.restore(event.seed, rates).await,
             What::Jump(millis) => {
                 world.jump(*millis);
                 world.count("clock jumps");

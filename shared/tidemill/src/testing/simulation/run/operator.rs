@@ -1,18 +1,27 @@
 //! What an operator does: mappings made anew, journals dropped and upgraded.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fastrand::Rng;
-use tidemill_journal::{Deadline, Store as _, upgrade};
+use tidemill_journal::{Deadline, Incarnation, JournalId, Snapshot, load, upgrade};
 use tokio::time::sleep;
 
 use super::Simulation;
 use crate::testing::simulation::cells::Cells;
 use crate::testing::simulation::lambda::Invocation;
+use crate::testing::simulation::ledger::Commit;
 use crate::testing::simulation::mapping::Mapping;
+use crate::testing::simulation::mutant::Mutant;
 use crate::testing::simulation::plan::{Begin, Rates};
 use crate::testing::simulation::requests::Requests;
-use crate::testing::simulation::world::at_once;
+
+/// A journal as it was exported, and the commits that it stands for.
+pub(super) struct Exported {
+    snapshot: Snapshot,
+    cells: Box<Cells>,
+    commits: Vec<Commit>,
+}
 
 impl Simulation<'_> {
     pub(super) fn remake(&mut self, begin: Begin) {
@@ -39,28 +48,122 @@ impl Simulation<'_> {
         }
     }
 
-    /// As the manual has it: the mapping goes, nothing runs any more, the journals go (their marks stay), and then it is
-    /// made anew. Environments stay warm.
-    pub(super) async fn drop_journals(&mut self) {
+    /// As the manual has it: the mapping goes, and nothing runs any more. Environments stay warm, and marks stay.
+    async fn stop(&mut self) {
         self.world.tell("the mapping is deleted");
-        for _ in 0..10 {
-            sleep(Duration::from_secs(60)).await;
-            self.settle().await;
+        if !self.world.is(Mutant::RestoreUnderWay) {
+            for _ in 0..10 {
+                sleep(Duration::from_secs(60)).await;
+                self.settle().await;
+            }
+            std::mem::take(&mut self.running).iter().for_each(Invocation::kill);
         }
-        std::mem::take(&mut self.running).iter().for_each(Invocation::kill);
-        self.world.tell("the journals are dropped, and the mapping is made anew");
-        self.world.count("journals dropped");
-        let items = &self.world.items;
-        let journals: Vec<_> = self.world.lock().ledger.journals.keys().cloned().collect();
-        let mark = |journal| at_once(items.read_mark(journal)).ok().flatten();
-        let marks: Vec<_> = journals.iter().map(mark).collect();
-        items.clear();
-        for (journal, mark) in journals.iter().zip(marks) {
-            let kept = mark.map_or(Ok(()), |mark| at_once(items.write_mark(journal, &mark)));
-            self.world.check(kept.map_err(|error| error.to_string()));
-        }
-        self.world.lock().ledger.drop_all();
+        self.operated = self.invocations;
+        self.world.lock().ledger.begin_operation();
+    }
+
+    fn start_again(&mut self, kept: BTreeMap<JournalId, Vec<Commit>>) {
+        let ended = self.world.lock().ledger.end_operation(&self.world.items, kept);
+        self.world.check(ended);
         self.mapping = Mapping::default();
+        self.running.iter_mut().for_each(|invocation| invocation.is_zombie = true);
+        self.world.tell("the mapping is made anew");
+    }
+
+    fn journals(&self) -> Vec<JournalId> {
+        self.world.lock().ledger.journals.keys().cloned().collect()
+    }
+
+    /// Whether a shard came of another whose journal is there.
+    fn is_child(&self, journal: &JournalId, journals: &[JournalId]) -> bool {
+        let info = self.world.stream.all().into_iter().find(|info| info.shard == journal.shard);
+        let is_there = |parent: &String| journals.iter().any(|other| other.shard == *parent);
+        info.is_some_and(|info| info.parents.iter().any(is_there))
+    }
+
+    /// Requests of a tool, and a generator of incarnations.
+    fn tool(&self, seed: u64, rates: Rates) -> (Requests, Rng) {
+        let requests = Requests::new(&self.world, u64::MAX, false);
+        let mut rng = Rng::with_seed(seed);
+        requests.begin(rng.u64(..), rates, None);
+        (requests, rng)
+    }
+
+    pub(super) async fn drop_journals(&mut self, seed: u64, rates: Rates) {
+        let journals = self.journals();
+        self.stop().await;
+        let (requests, mut rng) = self.tool(seed, rates);
+        // Children first, and to nothing.
+        for journal in journals.iter().rev() {
+            let is_root = !self.is_child(journal, &journals);
+            loop {
+                let begins = is_root.then(|| Incarnation(rng.u64(..)));
+                match tidemill_journal::drop(&requests, journal, begins).await {
+                    Ok(_) => break,
+                    Err(error) => self.world.tell(format!("a drop of {} is tried again: {error}", journal.shard)),
+                }
+            }
+            self.world.tell(format!("{} is dropped", journal.shard));
+        }
+        self.world.count("journals dropped");
+        self.start_again(BTreeMap::new());
+    }
+
+    /// Whether all could be read.
+    pub(super) async fn export(&mut self, seed: u64, rates: Rates) {
+        let (requests, _) = self.tool(seed, rates);
+        let mut journals = self.journals();
+        if !self.world.is(Mutant::ParentsExportedFirst) {
+            // A child that has begun has sealed its parents.
+            journals.reverse();
+        }
+        let mut exported = Vec::new();
+        for journal in journals {
+            let loaded = load(&requests, &journal, None, || Box::new(Cells::default())).await;
+            let Ok(Some((view, cells))) = loaded else {
+                return self.world.tell("an export is given up");
+            };
+            let mut snapshot = Snapshot::of(&requests, &journal, &view).await;
+            if self.world.is(Mutant::UnsentLeftBehind) {
+                snapshot.outputs.clear();
+            }
+            let commits = self.world.lock().ledger.prefix(&journal, view.number());
+            self.world.tell(format!("{} is exported at {}", journal.shard, view.number()));
+            exported.push(Exported { snapshot, cells, commits });
+        }
+        self.world.count("exports");
+        self.exported = exported;
+    }
+
+    pub(super) async fn restore(&mut self, seed: u64, rates: Rates) {
+        if self.exported.is_empty() {
+            self.export(seed, Rates::default()).await;
+        }
+        let there = self.journals();
+        self.stop().await;
+        let (requests, mut rng) = self.tool(seed, rates);
+        let exported = std::mem::take(&mut self.exported);
+        let names = |exported: &Exported| exported.snapshot.schema.journal.clone();
+        let kept: Vec<JournalId> = exported.iter().map(names).collect();
+        for other in there.iter().filter(|journal| !kept.contains(journal)) {
+            while tidemill_journal::drop(&requests, other, None).await.is_err() {}
+            self.world.tell(format!("{} was not exported: it is dropped", other.shard));
+        }
+        for Exported { snapshot, cells, .. } in &exported {
+            loop {
+                let incarnation = Incarnation(rng.u64(..));
+                let restored = tidemill_journal::restore(&requests, snapshot, incarnation, cells.as_ref()).await;
+                match restored {
+                    Ok(_) => break,
+                    Err(error) => self.world.tell(format!("a restore is tried again: {error}")),
+                }
+            }
+            let (shard, unsent) = (&snapshot.schema.journal.shard, snapshot.outputs.len());
+            self.world.tell(format!("{shard} is restored, {unsent} outputs with it"));
+        }
+        self.world.count("restores");
+        self.start_again(exported.iter().map(|one| (names(one), one.commits.clone())).collect());
+        self.exported = exported;
     }
 
     pub(super) async fn upgrade(&mut self, choice: usize, seed: u64, rates: Rates) {
