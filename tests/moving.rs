@@ -59,7 +59,7 @@ fn flights() -> Batch {
         let sequence = SequenceNumber::parse(&(number + 1).to_string()).expect("digits");
         let arrival = EventTime::from_millis(value["landed_at"].as_i64().expect("a time"));
         let partition_key = value["origin"].as_str().expect("an airport").to_owned();
-        (sequence, arrival, tidemill_tests::Flight { partition_key, payload: line.to_owned().into() })
+        (sequence, arrival, tidemill_tests::Flight { partition_key, payload: line.to_owned().into() }.into())
     };
     text.lines().enumerate().map(flight).collect()
 }

@@ -70,9 +70,14 @@ impl Emulators {
         for table in &template.tables {
             dynamodb.create_table(table)?;
         }
+        Ok(Self::of(kinesis, dynamodb, template))
+    }
+
+    /// These streams and tables, and the template's queues, empty.
+    pub(crate) fn of(kinesis: Kinesis, dynamodb: DynamoDb, template: &Template) -> Self {
         let queues = Queues::default();
         template.queues().for_each(|name| queues.create(name));
-        Ok(Self { kinesis, dynamodb, limits: None, queues, faults: Arc::default(), result_tables: Arc::default() })
+        Self { kinesis, dynamodb, limits: None, queues, faults: Arc::default(), result_tables: Arc::default() }
     }
 
     /// From now on shards take of functions as much as on AWS, and no more.

@@ -80,7 +80,7 @@ impl Prepared {
         let kinesis = Kinesis::new();
         kinesis.restore(&run.streams()).await?;
         let dynamodb = DynamoDb::copy_of(&run.tables()).await?;
-        Ok(Emulators { kinesis, dynamodb, limits: None, result_tables: Arc::default() })
+        Ok(Emulators::of(kinesis, dynamodb, &self.template))
     }
 
     async fn put(&self, emulators: &Emulators, resharding: &mut Resharding) -> Result<Vec<ShardContent>, Error> {

@@ -2,9 +2,8 @@
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use crate::emulators::{DynamoDb, Emulators, Kinesis, Queues};
+use crate::emulators::{DynamoDb, Emulators, Kinesis};
 use crate::error::Error;
 use crate::findings::{Finding, shown};
 use crate::kept::{Account, Kept};
@@ -80,10 +79,7 @@ pub(super) async fn open(account: &Account, template: &Template) -> Result<(Emul
             dynamodb.create_table(table)?;
         }
     }
-    let queues = Queues::default();
-    template.queues().for_each(|name| queues.create(name));
-    let (faults, result_tables) = (Arc::default(), Arc::default());
-    Ok((Emulators { kinesis, dynamodb, limits: None, queues, faults, result_tables }, differences))
+    Ok((Emulators::of(kinesis, dynamodb, template), differences))
 }
 
 pub(super) fn write(path: &Path, text: &str) -> Result<(), Error> {

@@ -51,6 +51,8 @@ impl Ledger {
         Self {
             pipeline,
             journals: BTreeMap::new(),
+            lives: BTreeMap::new(),
+            is_operated: false,
             outputs: BTreeMap::new(),
             arrived: BTreeSet::new(),
             through: BTreeMap::new(),
