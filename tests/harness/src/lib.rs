@@ -22,6 +22,7 @@
 pub mod cargo;
 pub mod cli;
 mod compressed;
+pub mod doctor;
 pub mod emulators;
 pub mod environment;
 pub mod error;
@@ -29,14 +30,19 @@ pub mod findings;
 pub mod input;
 pub mod kept;
 pub mod mapping;
+mod near;
+pub mod new;
 pub mod progress;
 mod random;
+pub mod redrive;
 pub mod replay;
 pub mod resharding;
 pub mod runtime_api;
 pub mod scenario;
 pub mod serve;
 pub mod state;
+pub mod streams;
 pub mod template;
+pub mod watch;
 
 pub use error::Error;

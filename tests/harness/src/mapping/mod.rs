@@ -12,6 +12,7 @@ mod batch;
 mod chain;
 mod deliver;
 mod event;
+pub mod live;
 mod poll;
 mod response;
 mod shards;

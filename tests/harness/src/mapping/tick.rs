@@ -44,7 +44,7 @@ pub(super) async fn send_all(mapping: &Mapping, ticks: &Ticks) -> Result<(), Err
 
 /// Sends an event until the function has taken it. Lambda gives an event up that fails three times;
 /// here nothing is given up in silence. A kill is not the function's failure.
-async fn send(mapping: &Mapping, number: u32, request: &Request) -> Result<(), Error> {
+pub(super) async fn send(mapping: &Mapping, number: u32, request: &Request) -> Result<(), Error> {
     let mut invocation = number as usize;
     let mut failures = 0;
     let mut again = false;

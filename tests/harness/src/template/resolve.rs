@@ -115,20 +115,28 @@ impl Resolver {
     }
 
     fn attribute_of(&self, id: &str, attribute: &str, at: &Node) -> Outcome {
-        let arn = match self.resources.get(id) {
-            None => return Err(self.unknown(id, at)),
-            Some(Resource::Other(kind)) => {
+        let arn = match (self.arn(id), self.resources.get(id)) {
+            (Some(arn), _) => arn,
+            (None, Some(Resource::Other(kind))) => {
                 return Ok(Resolved::StandIn(format!("{id}.{attribute}"), kind.clone()));
             }
-            Some(Resource::Stream(name)) => stream_arn(name),
-            Some(Resource::Table(name)) => format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}"),
-            Some(Resource::Function(name)) => function_arn(name),
+            (None, _) => return Err(self.unknown(id, at)),
         };
         match attribute {
             "Arn" => Ok(Resolved::Text(arn)),
             other => {
                 Err(unresolved(at, &format!("`{id}.{other}` is not known here: of `{id}` the harness knows `Arn`")))
             }
+        }
+    }
+
+    /// The ARN of a resource that is emulated.
+    pub(crate) fn arn(&self, id: &str) -> Option<String> {
+        match self.resources.get(id)? {
+            Resource::Stream(name) => Some(stream_arn(name)),
+            Resource::Table(name) => Some(format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}")),
+            Resource::Function(name) => Some(function_arn(name)),
+            Resource::Other(_) => None,
         }
     }
 
