@@ -3,6 +3,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::Mutex;
 
 use crate::error::Error;
@@ -17,6 +18,7 @@ pub struct Pool {
     environments: Vec<Mutex<Option<Environment>>>,
     rotates: bool,
     plan: std::sync::Mutex<KillPlan>,
+    failed: std::sync::Mutex<Option<Bytes>>,
 }
 
 /// Whose turn it is: the shard's number, and the number of its invocation.
@@ -37,6 +39,7 @@ impl Pool {
             environments: (0..count.max(1)).map(|_| Mutex::default()).collect(),
             rotates,
             plan: std::sync::Mutex::new(plan),
+            failed: std::sync::Mutex::default(),
         }
     }
 
@@ -47,6 +50,19 @@ impl Pool {
 
     /// Invokes the function in the environment whose turn it is, once that one is free.
     pub async fn invoke(&self, turn: Turn, request: &Request) -> Result<Outcome, Error> {
+        let outcome = self.invoke_free(turn, request).await?;
+        if matches!(outcome, Outcome::Failed(..)) {
+            *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(request.event.clone());
+        }
+        Ok(outcome)
+    }
+
+    /// The event that the function failed at last.
+    pub fn failed(&self) -> Option<Bytes> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn invoke_free(&self, turn: Turn, request: &Request) -> Result<Outcome, Error> {
         let step = if self.rotates { turn.invocation } else { 0 };
         let index = (turn.shard + step) % self.environments.len();
         let mut place = self.environments[index].lock().await;

@@ -12,6 +12,7 @@ mod keep;
 mod options;
 mod prepare;
 mod report;
+mod reproduce;
 mod resharded;
 mod run;
 mod sinks;
