@@ -31,6 +31,7 @@ struct Metadata {
 
 #[derive(Deserialize)]
 struct Package {
+    manifest_path: PathBuf,
     targets: Vec<Target>,
 }
 
@@ -45,6 +46,13 @@ struct Target {
 struct Message {
     target: Option<Target>,
     executable: Option<PathBuf>,
+}
+
+/// The folders of the packages of the workspace in `folder`.
+pub async fn packages(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let metadata = Binary { folder, name: "", release: false }.read_metadata().await?;
+    let folders = metadata.packages.iter().filter_map(|package| Some(package.manifest_path.parent()?.to_path_buf()));
+    Ok(folders.collect())
 }
 
 impl Binary<'_> {
@@ -65,15 +73,20 @@ impl Binary<'_> {
         self.compile(first).await
     }
 
-    /// What the workspace has; an error if this binary is not among it.
-    async fn metadata(self) -> Result<Metadata, Error> {
+    /// What the workspace has.
+    async fn read_metadata(self) -> Result<Metadata, Error> {
         let output = self.cargo(&["metadata", "--no-deps", "--format-version", "1"]).output().await;
         let Output { status, stdout, stderr } = output.map_err(no_cargo)?;
         if !status.success() {
             return Err(self.failed(status, &stderr));
         }
-        let metadata: Metadata = serde_json::from_slice(&stdout)
-            .map_err(|error| self.error(format!("cargo metadata answered something else: {error}")))?;
+        serde_json::from_slice(&stdout)
+            .map_err(|error| self.error(format!("cargo metadata answered something else: {error}")))
+    }
+
+    /// What the workspace has; an error if this binary is not among it.
+    async fn metadata(self) -> Result<Metadata, Error> {
+        let metadata = self.read_metadata().await?;
         let mut binaries = metadata.binaries();
         if binaries.any(|binary| binary == self.name) {
             drop(binaries);

@@ -94,6 +94,17 @@ pub enum Error {
     /// The function did not get on with a batch however often it was tried.
     #[error("{0}")]
     Stuck(Box<Stuck>),
+
+    /// The same, with a way to see it again.
+    #[error("{stuck}\nthe event stands in {}. To see it again: `cargo tidemill serve`, in another terminal\n  . .tidemill/serve/env && cargo lambda watch\nand in a third one\n  cargo lambda invoke {binary} --data-file {}", shown(.event).display(), shown(.event).display())]
+    Reproducible {
+        /// What happened.
+        stuck: Box<Stuck>,
+        /// The binary of the function.
+        binary: String,
+        /// The file with the event at which it failed last.
+        event: PathBuf,
+    },
 }
 
 /// A shard that makes no progress.

@@ -37,7 +37,7 @@ impl fmt::Display for PartitionKey {
 }
 
 /// What Kinesis takes as one record: data and partition key, 1 MiB together.
-const MAX_RECORD: usize = 1 << 20;
+pub(crate) const MAX_RECORD: usize = 1 << 20;
 /// The longest partition key that Kinesis takes.
 pub(crate) const MAX_PARTITION_KEY_CHARS: usize = 256;
 
@@ -89,7 +89,7 @@ fn lines(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
 
 impl PartitionKey {
     /// The partition key of a payload, or why there is none.
-    fn of(&self, payload: &[u8]) -> Result<String, &'static str> {
+    pub(crate) fn of(&self, payload: &[u8]) -> Result<String, &'static str> {
         let pointers = match self {
             Self::Constant(key) => return Ok(key.clone()),
             Self::At(pointers) => pointers,

@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! .tidemill/runs/<scenario>/   what `replay --keep` left: the newest replaces older ones
+//! .tidemill/failed/            the event at which each function failed last, of a replay that could not go on
+//! .tidemill/redriven.jsonl     what `redrive` put back
 //! .tidemill/serve/             what `serve` works on
 //!     kept.json                what made it, and which tables hold journals
 //!     tables.sqlite            the DynamoDB tables
@@ -21,6 +23,7 @@ use crate::error::Error;
 const FOLDER: &str = ".tidemill";
 const RUNS: &str = "runs";
 const SERVE: &str = "serve";
+const FAILED: &str = "failed";
 const LABEL: &str = "kept.json";
 const TABLES: &str = "tables.sqlite";
 const STREAMS: &str = "streams.jsonl";
@@ -95,6 +98,15 @@ impl Kept {
         fs::create_dir_all(&parent).map_err(|source| Error::writing(&parent, source))?;
         fs::rename(&new.folder, &account.folder).map_err(|source| Error::writing(&account.folder, source))?;
         Ok(account)
+    }
+
+    /// Writes the event at which a function failed, in place of the one before; says where.
+    pub fn keep_failed(&self, function: &str, event: &[u8]) -> Result<PathBuf, Error> {
+        let account = Account { folder: self.folder.join(FAILED) };
+        self.make(&account)?;
+        let file = account.file(&format!("{function}.json"));
+        fs::write(&file, event).map_err(|source| Error::writing(&file, source))?;
+        Ok(file)
     }
 
     /// Makes an account's folder. Nothing in `.tidemill` is for version control.

@@ -28,7 +28,9 @@ fn without_a_command_it_prints_its_help() {
 
 #[test]
 fn every_command_has_examples() {
-    for command in ["replay", "list", "serve", "state"] {
+    for command in
+        ["new", "replay", "list", "serve", "watch", "put", "tail", "redrive", "state", "doctor", "completions"]
+    {
         let outcome = project().tidemill(&[command, "--help"]);
         assert_eq!(outcome.code, Some(0));
         assert!(outcome.stdout.contains("Examples:"), "{}", outcome.stdout);
@@ -66,6 +68,39 @@ fn an_unknown_scenario_is_refused() {
 }
 
 #[test]
+fn a_scenario_that_is_nearly_one_is_suggested() {
+    assert_refused(&project(), &["replay", "tset"], &["there is test; did you mean `test`?"]);
+    assert_refused(&project(), &["replya"], &["a similar subcommand exists: 'replay'"]);
+}
+
+#[test]
+fn the_doctor_says_what_where_why_and_what_to_do() {
+    let project = project();
+    let outcome = project.tidemill(&["doctor"]);
+    assert_eq!(outcome.code, Some(1), "{}{}", outcome.stdout, outcome.stderr);
+    for part in ["template.yaml:13: error: Function: Timeout is 2 s", "  why a request to AWS", "  fix set Timeout: 60"]
+    {
+        assert!(outcome.stdout.contains(part), "no `{part}` in {}", outcome.stdout);
+    }
+    let json = project.tidemill(&["doctor", "--json"]);
+    let found: serde_json::Value = json.stdout.parse().expect("JSON");
+    assert!(
+        found
+            .as_array()
+            .is_some_and(|found| found.iter().any(|found| found["what"] == "TIDEMILL_QUARANTINE is not set"))
+    );
+    assert_eq!((&found[0]["level"], &found[0]["of"]), (&"warning".into(), &"Function".into()));
+}
+
+#[test]
+fn completions_know_the_commands() {
+    for shell in ["bash", "zsh", "fish"] {
+        let outcome = project().tidemill(&["completions", shell]);
+        assert!(outcome.code == Some(0) && outcome.stdout.contains("replay"));
+    }
+}
+
+#[test]
 fn a_malformed_template_is_refused_with_its_line() {
     let project = Project::new("Resources:\n  In: {Type: [\n  Out: 1\n", SCENARIO);
     assert_refused(&project, &["replay", "test"], &["template.yaml:3: "]);
@@ -77,7 +112,9 @@ fn an_unknown_function_is_refused_where_it_is_named() {
     assert_refused(
         &project,
         &["replay", "test"],
-        &["events/test/scenario.toml:2: `Functoin` is no resource of template.yaml; its functions are Function"],
+        &[
+            "events/test/scenario.toml:2: `Functoin` is no resource of template.yaml; its functions are Function; did you mean `Function`?",
+        ],
     );
 }
 

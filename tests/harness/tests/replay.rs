@@ -83,15 +83,20 @@ fn errors_crashes_and_timeouts_fail_the_whole_batch() {
 
 #[test]
 fn a_function_that_makes_no_progress_is_given_up_with_its_reason() {
-    let outcome = project(&["a", "error-999"]).tidemill(&["replay", "test"]);
+    let project = project(&["a", "error-999"]);
+    let outcome = project.tidemill(&["replay", "test"]);
     assert_eq!(outcome.code, Some(2));
     for part in [
         "`Function` makes no progress on shardId-000000000000",
         "failed 50 times in a row",
         "last failure: Test: no luck with error-999",
+        "cargo lambda invoke function --data-file .tidemill/failed/Function.json",
     ] {
         assert!(outcome.stderr.contains(part), "{}", outcome.stderr);
     }
+    let event = std::fs::read_to_string(project.folder().join(".tidemill/failed/Function.json")).expect("the event");
+    let event: Value = event.parse().expect("JSON");
+    assert_eq!(event["Records"][1]["kinesis"]["partitionKey"], "error-999");
 }
 
 #[test]

@@ -8,8 +8,15 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::replay::{Expect, Options};
 
+use super::completions::CompletionsArguments;
+use super::doctor::DoctorArguments;
+use super::new::NewArguments;
+use super::put::PutArguments;
+use super::redrive::RedriveArguments;
 use super::serve::ServeArguments;
 use super::state::StateArguments;
+use super::tail::TailArguments;
+use super::watch::WatchArguments;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -66,6 +73,9 @@ and, where need be:
 
 TIDEMILL_LOG=debug shows the function's log.";
 
+/// What is replayed where nothing is named and there are several.
+const DEFAULT_SCENARIO: &str = "departures";
+
 const LIST_EXAMPLES: &str = "\
 Examples:
   cargo tidemill list
@@ -88,12 +98,26 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Begin a project: a function, its template, a scenario and tests
+    New(NewArguments),
     /// Replay a scenario through its functions and compare the results
     Replay(Box<ReplayArguments>),
     /// Bring the template's streams and tables up for `cargo lambda`, the AWS CLI and any SDK
     Serve(ServeArguments),
+    /// Serve, run the functions, and build them again when their source changes
+    Watch(WatchArguments),
+    /// Put JSON lines on a stream
+    Put(PutArguments),
+    /// Follow a stream
+    Tail(TailArguments),
     /// Look at the state of pipelines: shards, what is kept for a key, a commit
     State(Box<StateArguments>),
+    /// Put quarantined records back on the streams that they came from
+    Redrive(RedriveArguments),
+    /// Find what in the template would lose records, or not work, on AWS
+    Doctor(DoctorArguments),
+    /// Print a shell's completions of this command
+    Completions(CompletionsArguments),
     /// List the scenarios: the folders in events/ beside the template
     #[command(after_help = LIST_EXAMPLES)]
     List,
@@ -102,9 +126,8 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = REPLAY_EXAMPLES)]
 pub(super) struct ReplayArguments {
-    /// The scenario
-    #[arg(default_value = "departures")]
-    scenario: String,
+    /// The scenario [default: the only one there is, else `departures`]
+    pub(super) scenario: Option<String>,
 
     /// Replay these records, one payload a line, instead of the scenario's
     #[arg(long, value_name = "FILE", help_heading = "Records")]
@@ -250,7 +273,7 @@ impl ReplayArguments {
     pub(super) fn options(&self, template: Option<PathBuf>) -> Options {
         Options {
             template,
-            scenario: self.scenario.clone(),
+            scenario: self.scenario.clone().unwrap_or_else(|| String::from(DEFAULT_SCENARIO)),
             input: self.input.clone(),
             partition_key: self.partition_key.clone(),
             limit: self.limit,

@@ -2,18 +2,27 @@
 //!
 //! The product goes to the standard output, everything else to the standard error. Exit codes: 0
 //! done, and as expected where something is; 1 the results differ; 2 it could not run; 130
-//! interrupted. `serve` is meant to be interrupted: that is its 0.
+//! interrupted. `serve`, `watch` and `tail` are meant to be interrupted: that is their 0.
 
 mod arguments;
 mod chaos;
+mod completions;
+mod doctor;
+mod duration;
 mod list;
+mod new;
 mod outputs;
+mod place;
+mod put;
+mod redrive;
 mod serve;
 mod state;
 mod style;
 mod summary;
 mod table;
+mod tail;
 mod terminal;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -24,6 +33,7 @@ use clap::{CommandFactory, Parser};
 use crate::error::Error;
 use crate::progress::Progress;
 use crate::replay::{Options, Verdict, prepare};
+use crate::scenario::Scenario;
 use arguments::{Arguments, Command, ReplayArguments};
 use outputs::Outputs;
 use terminal::Terminal;
@@ -51,8 +61,21 @@ pub fn main() -> ExitCode {
 
 async fn perform(command: Command, template: Option<PathBuf>) -> Result<ExitCode, Error> {
     match command {
+        Command::New(new) => new::run(&new),
+        Command::Put(put) => unless_interrupted(put::run(put, template)).await,
+        Command::Tail(tail) => tail::run(tail, template).await,
+        Command::Watch(watch) => watch::run(watch, template).await,
+        Command::Redrive(redrive) => unless_interrupted(redrive::run(redrive, template)).await,
+        Command::Doctor(doctor) => doctor::run(&doctor, template.as_deref()),
+        Command::Completions(completions) => completions::run(&completions),
         Command::List => list::run(template.as_deref()),
-        Command::Replay(replay) => unless_interrupted(run(replay.options(template), &replay)).await,
+        Command::Replay(replay) => {
+            let mut options = replay.options(template);
+            if let Some(only) = Scenario::only(options.template.as_deref()).filter(|_| replay.scenario.is_none()) {
+                options.scenario = only;
+            }
+            unless_interrupted(run(options, &replay)).await
+        }
         Command::State(state) => unless_interrupted(state::run(*state, template)).await,
         // Being interrupted is how it ends, and it has data to keep then.
         Command::Serve(serve) => serve::run(serve, template).await,
@@ -60,9 +83,11 @@ async fn perform(command: Command, template: Option<PathBuf>) -> Result<ExitCode
 }
 
 async fn unless_interrupted(work: impl Future<Output = Result<ExitCode, Error>>) -> Result<ExitCode, Error> {
+    let ended = serve::ended()?;
     tokio::select! {
         done = work => done,
-        _ = tokio::signal::ctrl_c() => Ok(ExitCode::from(INTERRUPTED)),
+        // Dropping the work ends the processes that it started.
+        () = ended => Ok(ExitCode::from(INTERRUPTED)),
     }
 }
 

@@ -26,8 +26,8 @@ Examples:
 
 Tables and streams are kept in .tidemill/serve/ beside the template. A server
 that is killed (kill -9) forgets what came to its streams since it began.
-Not emulated: enhanced fan-out, limits and throttling, a Kinesis event source
-(for that: cargo tidemill replay).";
+No function runs here: `cargo tidemill watch` does the same and runs them.
+Not emulated: enhanced fan-out, limits and throttling.";
 
 /// Options of `serve`.
 #[derive(Debug, Args)]
@@ -68,7 +68,7 @@ pub(super) async fn run(arguments: ServeArguments, template: Option<PathBuf>) ->
 /// Resolves when the process is asked to end. Asked before it is awaited: a signal that comes while
 /// the account is brought up counts.
 #[cfg(unix)]
-fn ended() -> Result<impl Future<Output = ()>, Error> {
+pub(super) fn ended() -> Result<impl Future<Output = ()>, Error> {
     use tokio::signal::unix::{SignalKind, signal};
     let on = |kind| signal(kind).map_err(|source| Error::system("wait for signals", source));
     let (mut interrupt, mut terminate) = (on(SignalKind::interrupt())?, on(SignalKind::terminate())?);
@@ -83,7 +83,7 @@ fn ended() -> Result<impl Future<Output = ()>, Error> {
 }
 
 #[cfg(not(unix))]
-fn ended() -> Result<impl Future<Output = ()>, Error> {
+pub(super) fn ended() -> Result<impl Future<Output = ()>, Error> {
     Ok(async {
         // Without a handler, the process just ends.
         let _ = tokio::signal::ctrl_c().await;

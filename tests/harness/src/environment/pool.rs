@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::Mutex;
 
 use crate::chaos::{FaultKind, Faults};
@@ -21,6 +22,7 @@ pub struct Pool {
     plan: std::sync::Mutex<KillPlan>,
     /// What each shard was asked last, where there are faults.
     last: std::sync::Mutex<BTreeMap<usize, Last>>,
+    failed: std::sync::Mutex<Option<Bytes>>,
 }
 
 /// The last request for a shard, and how often a process was ended that worked on it.
@@ -52,6 +54,7 @@ impl Pool {
             rotates,
             plan: std::sync::Mutex::new(plan),
             last: std::sync::Mutex::default(),
+            failed: std::sync::Mutex::default(),
         }
     }
 
@@ -62,6 +65,19 @@ impl Pool {
 
     /// Invokes the function in the environment whose turn it is, once that one is free.
     pub async fn invoke(&self, turn: Turn, request: &Request) -> Result<Outcome, Error> {
+        let outcome = self.invoke_free(turn, request).await?;
+        if matches!(outcome, Outcome::Failed(..)) {
+            *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(request.event.clone());
+        }
+        Ok(outcome)
+    }
+
+    /// The event that the function failed at last.
+    pub fn failed(&self) -> Option<Bytes> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn invoke_free(&self, turn: Turn, request: &Request) -> Result<Outcome, Error> {
         let step = if self.rotates { turn.invocation } else { 0 };
         let index = (turn.shard + step) % self.environments.len();
         let mut place = self.environments[index].lock().await;

@@ -26,6 +26,7 @@ mod event;
 mod feed;
 mod give_up;
 mod lane;
+pub mod live;
 mod pace;
 mod pieces;
 mod response;

@@ -36,6 +36,9 @@ impl Pace {
         patience: Some(50),
     };
 
+    /// What comes goes through within a tenth of a second, in batches as they come about.
+    pub const AT_WORK: Self = Self { idle: Duration::from_millis(100), timely: true, ..Self::REPLAY };
+
     /// As Lambda does it.
     pub const LAMBDA: Self = Self {
         idle: Duration::from_secs(1),

@@ -44,7 +44,7 @@ pub(super) async fn send_all<F: Invoke>(mapping: &Mapping<F>, ticks: &Ticks) -> 
 
 /// Sends an event until the function has taken it. Lambda gives an event up that fails three times;
 /// here nothing is given up in silence. A kill is not the function's failure.
-async fn send<F: Invoke>(mapping: &Mapping<F>, number: u32, request: &Request) -> Result<(), Error> {
+pub(super) async fn send<F: Invoke>(mapping: &Mapping<F>, number: u32, request: &Request) -> Result<(), Error> {
     let mut invocation = number as usize;
     let mut failures = 0;
     let mut again = false;

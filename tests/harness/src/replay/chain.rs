@@ -16,7 +16,7 @@ pub struct Chain {
 impl Chain {
     /// Reads the functions that a scenario names. `None` if one cannot be read or is fed by nothing;
     /// what is wrong stands in `findings`.
-    pub(super) fn read(template: &Template, scenario: &Scenario, findings: &mut Findings) -> Option<Self> {
+    pub(crate) fn read(template: &Template, scenario: &Scenario, findings: &mut Findings) -> Option<Self> {
         let mut functions: Vec<Function> = Vec::new();
         let mut complete = true;
         for id in &scenario.functions {
@@ -109,9 +109,10 @@ fn function(template: &Template, scenario: &Scenario, id: &str, findings: &mut F
         return template.function(id, &scenario.environment, findings);
     }
     let message = format!(
-        "`{id}` is no resource of {}; its functions are {}",
+        "`{id}` is no resource of {}; its functions are {}{}",
         shown(&template.path).display(),
-        template.functions()
+        template.functions(),
+        template.function_like(id)
     );
     findings.problem(&scenario.file, Some(scenario.functions_line), message);
     None

@@ -13,6 +13,7 @@ mod keep;
 mod options;
 mod prepare;
 mod report;
+mod reproduce;
 mod resharded;
 mod run;
 mod sinks;

@@ -56,7 +56,7 @@ impl Prepared {
         }
         let collected = match ran {
             Ok(()) => Collected::read(&emulators, &self.sinks()).await,
-            Err(error) => Err(error),
+            Err(error) => Err(self.reproducible(error, &links)),
         };
         let wall = started.elapsed();
         // What a run that failed left is worth a look too.

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use crate::error::Error;
 use crate::findings::{Findings, listed};
 use crate::input::PartitionKey;
-use crate::template::Variable;
+use crate::near::did_you_mean;
+use crate::template::{Template, Variable};
 
 /// The folder of scenarios, beside the template.
 const FOLDER: &str = "events";
@@ -81,6 +82,13 @@ impl Scenario {
         Ok(settings::parse(&file, name, &text, findings))
     }
 
+    /// The scenario beside the template, if there is just one.
+    pub fn only(template: Option<&Path>) -> Option<String> {
+        let template = Template::locate(template, &std::env::current_dir().ok()?).ok()?;
+        let mut names = Self::names(template.parent()?);
+        names.pop().filter(|_| names.is_empty())
+    }
+
     /// The names of all scenarios beside the template in `folder`, in order.
     pub fn names(folder: &Path) -> Vec<String> {
         let entries = std::fs::read_dir(folder.join(FOLDER)).into_iter().flatten();
@@ -106,6 +114,7 @@ fn unknown(folder: &Path, name: &str) -> Error {
         1 => format!("is {}", listed(names.iter().map(String::as_str))),
         _ => format!("are {}", listed(names.iter().map(String::as_str))),
     };
+    let found = found + &did_you_mean(name, names.iter().map(String::as_str));
     Error::NoScenario { name: name.to_owned(), folder: folder.join(FOLDER), found }
 }
 

@@ -36,6 +36,13 @@ pub(super) fn claim(kept: &Kept, fresh: bool) -> Result<(Account, File), Error> 
     Ok((account, lock))
 }
 
+/// Whether a process has the account for itself.
+pub(super) fn is_claimed(account: &Account) -> bool {
+    // Shared, so that two that look do not see each other.
+    let lock = File::open(account.file("lock")).map(|lock| lock.try_lock_shared());
+    matches!(lock, Ok(Err(TryLockError::WouldBlock)))
+}
+
 /// Deletes everything but the lock.
 fn forget(account: &Account) -> Result<(), Error> {
     let tables = account.tables();

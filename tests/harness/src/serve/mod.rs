@@ -21,6 +21,9 @@ use crate::template::{Given, Template};
 
 pub use exports::Exports;
 
+/// The file that says where a server listens.
+const ADDRESS: &str = "address";
+
 /// What to serve, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
@@ -48,7 +51,7 @@ pub struct Serving {
     pub functions: Vec<Given>,
     /// Where the data lies.
     pub account: Account,
-    emulators: Emulators,
+    emulators: Arc<Emulators>,
     meter: Arc<Meter>,
     front: Front,
     _lock: File,
@@ -75,14 +78,28 @@ pub async fn start(options: &Options) -> Result<Serving, Error> {
     warnings.extend(differences);
     let exports = exports.at(address);
     account::write(&account.file("env"), &exports.script())?;
+    account::write(&account.file(ADDRESS), &address.to_string())?;
     account.set_label(&label(&functions))?;
     let meter = Arc::new(Meter::default());
     let front = Front::on(listener, address, &emulators, Arc::clone(&meter), Arc::new(KillSwitch::default()));
     let _lock = lock;
+    let emulators = Arc::new(emulators);
     Ok(Serving { address, exports, warnings, template, functions, account, emulators, meter, front, _lock })
 }
 
+/// Where the server of a template's account listens, if one runs.
+pub fn running(kept: &Kept) -> Option<SocketAddr> {
+    let account = kept.serve();
+    let address = std::fs::read_to_string(account.file(ADDRESS)).ok()?.parse().ok()?;
+    account::is_claimed(&account).then_some(address)
+}
+
 impl Serving {
+    /// The account, for functions that run in it.
+    pub(crate) fn emulators(&self) -> Arc<Emulators> {
+        Arc::clone(&self.emulators)
+    }
+
     /// Takes the account down and keeps what is in it; says what was asked of it meanwhile.
     pub async fn end(self) -> Result<Usage, Error> {
         drop(self.front);

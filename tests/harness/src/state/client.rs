@@ -11,8 +11,8 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, Region};
 use crate::error::Error;
 use crate::template::REGION;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+pub(crate) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Any of these means that the user has credentials in mind.
 const CREDENTIALS: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE"];
 
@@ -24,17 +24,22 @@ pub fn local(address: SocketAddr) -> Client {
 /// A client of what answers at `url`: with the environment's region and credentials, if there are any
 /// or the URL is not one of this machine.
 pub async fn at(url: &str) -> Result<Client, Error> {
-    let Some(host) = host(url) else {
-        return Err(Error::Option(format!("--endpoint-url: `{url}` is no URL; one looks like http://127.0.0.1:4600")));
-    };
-    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let here = matches!(host, "localhost" | "127.0.0.1" | "[::1]") && url.starts_with("http://");
-    if here && !CREDENTIALS.into_iter().any(set) {
+    if is_emulator(url)? {
         return Ok(emulator(url));
     }
     let found = tidemill_aws::connect().await.dynamodb;
     let region = found.config().region().cloned().unwrap_or_else(|| Region::from_static(REGION));
     Ok(Client::from_conf(found.config().to_builder().region(region).endpoint_url(url).build()))
+}
+
+/// Whether what answers at `url` is one of this machine, and nothing in the environment is meant for it.
+pub(crate) fn is_emulator(url: &str) -> Result<bool, Error> {
+    let Some(host) = host(url) else {
+        return Err(Error::Option(format!("--endpoint-url: `{url}` is no URL; one looks like http://127.0.0.1:4600")));
+    };
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let here = matches!(host, "localhost" | "127.0.0.1" | "[::1]") && url.starts_with("http://");
+    Ok(here && !CREDENTIALS.into_iter().any(set))
 }
 
 /// A client of AWS, as the environment says.

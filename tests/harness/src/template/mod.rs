@@ -29,10 +29,11 @@ pub use storage::{Stream, Table};
 
 use crate::error::Error;
 use crate::findings::{Findings, listed};
-use node::Node;
-use resolve::{Resolver, Resource, consumer_arn};
+use crate::near::did_you_mean;
+use resolve::{Resolver, consumer_arn};
 
-pub(crate) use resolve::{function_arn, queue_arn, queue_url, stream_arn, table_arn};
+pub(crate) use node::Node;
+pub(crate) use resolve::{Resource, function_arn, queue_arn, queue_url, stream_arn, table_arn};
 
 /// The region that everything emulated lies in.
 pub(crate) const REGION: &str = "us-east-1";
@@ -125,7 +126,46 @@ impl Template {
 
     /// The logical ids of the functions, in words.
     pub(crate) fn functions(&self) -> String {
-        listed(self.resources().filter(|(_, _, kind)| *kind == FUNCTION).map(|(id, ..)| id))
+        listed(self.function_nodes().map(|(id, _)| id))
+    }
+
+    /// The functions, by their logical ids.
+    pub(crate) fn function_nodes(&self) -> impl Iterator<Item = (&str, &Node)> {
+        self.resources().filter(|(_, _, kind)| *kind == FUNCTION).map(|(id, node, _)| (id, node))
+    }
+
+    /// A resource, by its logical id.
+    pub(crate) fn resource(&self, id: &str) -> Option<&Node> {
+        self.resources().find(|(found, ..)| *found == id).map(|(_, node, _)| node)
+    }
+
+    /// What all functions share of a property.
+    pub(crate) fn global(&self, property: &str) -> Option<&Node> {
+        self.root.at(&["Globals", "Function", property])
+    }
+
+    /// A value's text; `None` if it cannot be resolved.
+    pub(crate) fn text(&self, node: &Node) -> Option<String> {
+        self.resolver.text(node).ok()
+    }
+
+    /// The logical id and the ARN of the first stream or table that `wanted` picks.
+    pub(crate) fn arn_of(&self, wanted: impl Fn(&Resource) -> bool) -> Option<(String, String)> {
+        let (id, _) = self.resolver.resources.iter().find(|(_, resource)| wanted(resource))?;
+        Some((id.clone(), self.resolver.arn(id)?))
+    }
+
+    /// Whether a function has a Kinesis event.
+    pub(crate) fn is_fed(&self, id: &str) -> bool {
+        let function = self.function_nodes().find(|(found, _)| *found == id);
+        let events = function.and_then(|(_, node)| node.at(&["Properties", "Events"]));
+        let kinds = events.map_or(&[][..], Node::entries).iter().map(|event| event.node.get("Type"));
+        kinds.flatten().any(|kind| kind.text() == Some("Kinesis"))
+    }
+
+    /// "; did you mean `F`?" of a function with nearly that logical id, or nothing.
+    pub(crate) fn function_like(&self, id: &str) -> String {
+        did_you_mean(id, self.function_nodes().map(|(id, _)| id))
     }
 
     /// The stream of that name.

@@ -121,16 +121,12 @@ impl Resolver {
     }
 
     fn attribute_of(&self, id: &str, attribute: &str, at: &Node) -> Outcome {
-        let arn = match self.resources.get(id) {
-            None => return Err(self.unknown(id, at)),
-            Some(Resource::Other(kind)) => {
+        let arn = match (self.arn(id), self.resources.get(id)) {
+            (Some(arn), _) => arn,
+            (None, Some(Resource::Other(kind))) => {
                 return Ok(Resolved::StandIn(format!("{id}.{attribute}"), kind.clone()));
             }
-            Some(Resource::Stream(name)) => stream_arn(name),
-            Some(Resource::Table(name)) => table_arn(name),
-            Some(Resource::Function(name)) => function_arn(name),
-            Some(Resource::Queue(name)) => queue_arn(name),
-            Some(Resource::Consumer(arn)) => arn.clone(),
+            (None, _) => return Err(self.unknown(id, at)),
         };
         let known = match self.resources.get(id) {
             Some(Resource::Consumer(_)) => "ConsumerARN",
@@ -141,6 +137,18 @@ impl Resolver {
         }
         let why = format!("`{id}.{attribute}` is not known here: of `{id}` the harness knows `{known}`");
         Err(unresolved(at, &why))
+    }
+
+    /// The ARN of a resource that is emulated.
+    pub(crate) fn arn(&self, id: &str) -> Option<String> {
+        match self.resources.get(id)? {
+            Resource::Stream(name) => Some(stream_arn(name)),
+            Resource::Table(name) => Some(table_arn(name)),
+            Resource::Function(name) => Some(function_arn(name)),
+            Resource::Queue(name) => Some(queue_arn(name)),
+            Resource::Consumer(arn) => Some(arn.clone()),
+            Resource::Other(_) => None,
+        }
     }
 
     fn substitute(&self, argument: &Node) -> Outcome {

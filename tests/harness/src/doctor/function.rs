@@ -1,0 +1,114 @@
+//! The function: what it runs on, and its variables.
+
+use crate::template::stream_arn;
+
+use super::{Diagnosis, Subject};
+
+/// A request to AWS takes up to 5 s here, and is tried again; below that no batch is safe to end.
+const LEAST_TIMEOUT: i64 = 10;
+/// Lambda gives CPU by memory: at 128 MB, the first TLS handshake alone takes most of a second.
+const LEAST_MEMORY: i64 = 256;
+
+/// The variables that tidemill reads, beside those that begin with one of [`PREFIXES`].
+const KNOWN: [&str; 5] =
+    ["TIDEMILL_SOURCE", "TIDEMILL_JOURNAL_TABLE", "TIDEMILL_QUARANTINE", "TIDEMILL_LOG", "TIDEMILL_ALLOW_DRAIN"];
+const PREFIXES: [&str; 2] = ["TIDEMILL_STREAM_", "TIDEMILL_TABLE_"];
+
+impl Subject<'_> {
+    /// A whole number among the function's settings, and its line.
+    pub(super) fn number(&self, name: &str) -> Option<(i64, usize)> {
+        let node = self.setting(name)?;
+        Some((self.template.text(node)?.parse().ok()?, node.line))
+    }
+}
+
+pub(super) fn examine(subject: &Subject<'_>, found: &mut Vec<Diagnosis>) {
+    resources(subject, found);
+    variables(subject, found);
+    for (name, value, line) in subject.variables() {
+        let own = subject
+            .events("Kinesis")
+            .into_iter()
+            .filter_map(|(_, event, _)| subject.template.text(event.get("Stream")?));
+        let is_source = |value: &String| own.clone().any(|arn| arn == *value || arn == stream_arn(value));
+        if (name.starts_with(PREFIXES[0]) || name == "TIDEMILL_QUARANTINE") && value.as_ref().is_some_and(is_source) {
+            found.push(subject.error(
+                line,
+                format!("{name} is the function's own source"),
+                "it would read what it wrote, without end",
+                "name another stream",
+            ));
+        }
+    }
+}
+
+fn resources(subject: &Subject<'_>, found: &mut Vec<Diagnosis>) {
+    let (timeout, line) = subject.number("Timeout").unwrap_or((3, subject.node.line));
+    if timeout < LEAST_TIMEOUT {
+        found.push(subject.error(
+            line,
+            format!("Timeout is {timeout} s"),
+            "a request to AWS that does not answer is tried again after 5 s: the function would be ended before",
+            "set Timeout: 60",
+        ));
+    }
+    let (memory, line) = subject.number("MemorySize").unwrap_or((128, subject.node.line));
+    if memory < LEAST_MEMORY {
+        found.push(subject.warning(
+            line,
+            format!("MemorySize is {memory} MB"),
+            "Lambda gives CPU by memory: starts and batches take long, and a shard's state must fit in",
+            "set MemorySize: 512",
+        ));
+    }
+    if let Some((0, line)) = subject.number("ReservedConcurrentExecutions") {
+        found.push(subject.error(
+            line,
+            "ReservedConcurrentExecutions is 0",
+            "the function is never invoked",
+            "leave it out, or reserve one for each shard",
+        ));
+    }
+}
+
+fn variables(subject: &Subject<'_>, found: &mut Vec<Diagnosis>) {
+    let line = subject.setting("Environment").map_or(subject.node.line, |node| node.line);
+    if subject.variable("TIDEMILL_QUARANTINE").is_none_or(|value| value.is_empty()) {
+        found.push(subject.error(
+            line,
+            "TIDEMILL_QUARANTINE is not set",
+            "the function does not start without a place for records that cannot be processed",
+            "set TIDEMILL_QUARANTINE: !Ref of a stream",
+        ));
+    }
+    let ticked = !subject.events("Schedule").is_empty() || !subject.events("ScheduleV2").is_empty();
+    let keyed = subject.variable("TIDEMILL_JOURNAL_TABLE").is_some();
+    if ticked && keyed && subject.variable("TIDEMILL_SOURCE").is_none_or(|value| value.is_empty()) {
+        found.push(subject.error(
+            line,
+            "TIDEMILL_SOURCE is not set, and a schedule invokes the function",
+            "an event of a schedule names no stream: the function cannot tell whose quiet shards are meant",
+            "set TIDEMILL_SOURCE: !GetAtt of the source stream's Arn",
+        ));
+    }
+    for (name, _, line) in subject.variables() {
+        if name == "TIDEMILL_ALLOW_DRAIN" {
+            found.push(subject.error(
+                line,
+                "TIDEMILL_ALLOW_DRAIN is set",
+                "whoever may invoke the function could end its input, and close all windows for ever",
+                "leave it out: the harness sets it by itself",
+            ));
+        }
+        let known = KNOWN.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+        if name.starts_with("TIDEMILL_") && !known {
+            let near = crate::near::did_you_mean(name, KNOWN.into_iter().chain(PREFIXES));
+            found.push(subject.warning(
+                line,
+                format!("{name} is no variable that tidemill reads"),
+                "a slip in a name leaves the right one unset",
+                format!("correct it, or leave it out{near}"),
+            ));
+        }
+    }
+}
