@@ -33,24 +33,24 @@ impl Written {
 
     /// A replay, and the lines of output of all processes. `variables` are set for them.
     fn replay(&self, variables: &str, options: Options) -> (Result<Report, tidemill_harness::Error>, Vec<String>) {
-        self.replay_through("departures", variables, options)
-    }
-
-    /// The same through another of the workspace's programs.
-    fn replay_through(
-        &self,
-        program: &str,
-        variables: &str,
-        options: Options,
-    ) -> (Result<Report, tidemill_harness::Error>, Vec<String>) {
         let input = self.file("first.jsonl");
         fs::write(&input, r#"{"origin":"JFK","departed_at":1357037940000,"delay_min":1}"#).expect("written");
         let first = Options { input: Some(input), expect: Expect::Nothing, ..Options::of("departures") };
         replay(first).expect("builds the function");
         let test = std::env::current_exe().expect("this test");
-        let function = test.ancestors().nth(2).expect("target/debug").join(program);
+        let function = test.ancestors().nth(2).expect("target/debug").join("departures");
+        self.replay_through(&function, variables, options)
+    }
+
+    /// The same through another program.
+    fn replay_through(
+        &self,
+        program: &Path,
+        variables: &str,
+        options: Options,
+    ) -> (Result<Report, tidemill_harness::Error>, Vec<String>) {
         let (script, output) = (self.file("bootstrap"), self.file("output"));
-        let (function, written) = (function.display(), output.display());
+        let (function, written) = (program.display(), output.display());
         fs::write(&script, format!("#!/bin/sh\n{variables} exec '{function}' >> '{written}' 2>&1\n")).expect("written");
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("executable");
         let report = replay(Options { artifact: Some(script), ..options });
@@ -101,10 +101,10 @@ fn metrics_can_be_switched_off() {
     assert!(report.is_ok() && metrics(&lines).is_empty() && !lines.is_empty());
 }
 
-/// Cargo builds examples along with tests.
 #[test]
 fn spans_of_the_phases_go_to_a_layer_of_the_program_and_are_flushed_before_each_answer() {
-    let (report, lines) = Written::new().replay_through("examples/traced", "", Options::of("departures"));
+    let (report, lines) =
+        Written::new().replay_through(Path::new(env!("CARGO_BIN_EXE_traced")), "", Options::of("departures"));
     let report = report.expect("it runs");
     let count = |line: &str| lines.iter().filter(|written| *written == line).count();
     let invocations = usize::try_from(report.invocations).expect("few");

@@ -302,7 +302,7 @@ mod tests {
         let template = include_str!("../../../template.yaml");
         let mut functions: Vec<&str> =
             template.lines().filter_map(|line| line.strip_prefix("  ")?.strip_suffix("Function:")).collect();
-        functions.retain(|name| !name.contains(' '));
+        functions.retain(|name| !name.is_empty() && !name.contains(' '));
         assert_eq!(functions.len(), 6);
         for metric in ["IteratorAge", "Errors", "Throttles"] {
             for function in &functions {

@@ -15,15 +15,15 @@ impl Template {
     /// is allowed nothing that can be told from here.
     pub fn grants(&self, id: &str, findings: &mut Findings) -> BTreeSet<Permission> {
         let mut reader = Reader { path: &self.path, resolver: &self.resolver, findings };
-        let function = self.resource(id, FUNCTION);
+        let function = self.resource_of(FUNCTION, id);
         let role = function.and_then(|function| function.at(&["Properties", "Role"])).and_then(attribute_of);
-        let Some(role) = role.and_then(|role| self.resource(role, "AWS::IAM::Role")) else { return BTreeSet::new() };
+        let Some(role) = role.and_then(|role| self.resource_of("AWS::IAM::Role", role)) else { return BTreeSet::new() };
         let own = role.at(&["Properties", "Policies"]).map_or(&[][..], Node::items);
         let managed = role.at(&["Properties", "ManagedPolicyArns"]).map_or(&[][..], Node::items);
         let mut documents: Vec<&Node> = own.iter().filter_map(|policy| policy.get("PolicyDocument")).collect();
         for arn in managed {
             let policy = arn.get("Ref").and_then(Node::text);
-            match policy.and_then(|policy| self.resource(policy, "AWS::IAM::ManagedPolicy")) {
+            match policy.and_then(|policy| self.resource_of("AWS::IAM::ManagedPolicy", policy)) {
                 Some(policy) => documents.extend(policy.at(&["Properties", "PolicyDocument"])),
                 None => {
                     reader.warning(arn.line, "not a managed policy of this template: what it allows is not known here")
@@ -34,7 +34,7 @@ impl Template {
         statements.flat_map(|statement| allowed(statement, &mut reader)).collect()
     }
 
-    fn resource(&self, id: &str, kind: &str) -> Option<&Node> {
+    fn resource_of(&self, kind: &str, id: &str) -> Option<&Node> {
         self.resources().find(|(found, _, of)| *found == id && *of == kind).map(|(_, node, _)| node)
     }
 }
