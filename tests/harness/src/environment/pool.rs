@@ -4,12 +4,13 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
+use tokio::task::JoinSet;
 
 use crate::error::Error;
 use crate::runtime_api::Request;
 
 use super::kill_plan::KillPlan;
-use super::process::{Deployment, Environment, Outcome};
+use super::process::{Deployment, Environment, Failure, Outcome};
 
 /// Environments, started when first needed and again after one has ended.
 pub struct Pool {
@@ -17,7 +18,12 @@ pub struct Pool {
     environments: Vec<Mutex<Option<Environment>>>,
     rotates: bool,
     plan: std::sync::Mutex<KillPlan>,
+    /// Environments whose time was up and that go on.
+    zombies: std::sync::Mutex<JoinSet<()>>,
 }
+
+/// How long an environment goes on whose time was up.
+const AFTERLIFE: Duration = Duration::from_secs(3);
 
 /// Whose turn it is: the shard's number, and the number of its invocation.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +43,7 @@ impl Pool {
             environments: (0..count.max(1)).map(|_| Mutex::default()).collect(),
             rotates,
             plan: std::sync::Mutex::new(plan),
+            zombies: std::sync::Mutex::default(),
         }
     }
 
@@ -64,6 +71,10 @@ impl Pool {
             *place = Some(environment);
             return Ok(outcome);
         }
+        if self.deployment.zombies && matches!(outcome, Outcome::Failed(Failure::TimedOut(_), _)) {
+            self.leave(environment);
+            return Ok(outcome);
+        }
         let end = environment.end().await;
         match &mut outcome {
             Outcome::Failed(_, log) => *log = end,
@@ -73,6 +84,14 @@ impl Pool {
         Ok(outcome)
     }
 
+    /// Lets an environment go on without anybody waiting for it.
+    fn leave(&self, environment: Environment) {
+        self.zombies.lock().unwrap_or_else(PoisonError::into_inner).spawn(async {
+            tokio::time::sleep(AFTERLIFE).await;
+            environment.end().await;
+        });
+    }
+
     /// Looks at, or changes, the plan of kills.
     pub fn plan<T>(&self, with: impl FnOnce(&mut KillPlan) -> T) -> T {
         with(&mut self.plan.lock().unwrap_or_else(PoisonError::into_inner))
@@ -80,6 +99,8 @@ impl Pool {
 
     /// Ends all environments, and says how much CPU time all processes of the run used.
     pub async fn end(&self) -> Option<Duration> {
+        let zombies = std::mem::take(&mut *self.zombies.lock().unwrap_or_else(PoisonError::into_inner));
+        zombies.join_all().await;
         for place in &self.environments {
             if let Some(environment) = place.lock().await.take() {
                 environment.end().await;

@@ -37,6 +37,8 @@ pub struct Options {
     pub artifact: Option<PathBuf>,
     /// Shards take of the function as much as on AWS, and no more.
     pub limits: bool,
+    /// A function whose time is up goes on for a while beside its successor.
+    pub zombies: bool,
     /// Ends the input behind the last record, so that all windows close.
     pub drain: bool,
     /// Keeps the run's tables and sinks, for [`state`](crate::state) to look at.
@@ -74,6 +76,7 @@ impl Options {
             release: false,
             artifact: None,
             limits: false,
+            zombies: false,
             drain: true,
             keep: false,
         }
