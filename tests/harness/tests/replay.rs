@@ -82,6 +82,31 @@ fn errors_crashes_and_timeouts_fail_the_whole_batch() {
 }
 
 #[test]
+fn a_function_whose_time_is_up_is_ended_or_goes_on_if_asked() {
+    let keys = ["a", "tardy-1"];
+    let project = project(&keys);
+    project.write("events/test/expected.jsonl", &expected(&keys));
+    let ended = json(&project.tidemill(&["replay", "test", "--json"]));
+    assert_eq!((ended["verdict"].as_str(), ended["requests"]["PutRecords"].as_u64()), (Some("holds"), Some(4)));
+    std::fs::remove_file(project.folder().join("attempts-tardy-1")).expect("no attempt");
+    let beside = json(&project.tidemill(&["replay", "test", "--json", "--zombies"]));
+    // The zombie sends a second behind its time, its successor at once: under the same id, and no result is lost.
+    assert_eq!((beside["verdict"].as_str(), beside["requests"]["PutRecords"].as_u64()), (Some("holds"), Some(5)));
+    assert_eq!(beside["functions"][0]["cold_starts"].as_u64(), Some(2));
+}
+
+#[test]
+fn a_process_is_frozen_between_its_invocations() {
+    let keys = ["ghost", "slow1", "slow2", "slow3", "slow4", "slow5"];
+    let project = project(&keys);
+    let options = ["replay", "test", "--expect", "none", "--no-drain", "--batch-size", "1", "--environments", "6"];
+    assert_eq!(project.tidemill(&options).code, Some(0));
+    let ghosts = std::fs::read_to_string(project.folder().join("ghosts")).unwrap_or_default().lines().count();
+    // In the second that the others take it would leave a hundred lines.
+    assert!(ghosts < 20, "{ghosts}");
+}
+
+#[test]
 fn a_function_that_makes_no_progress_is_given_up_with_its_reason() {
     let project = project(&["a", "error-999"]);
     let outcome = project.tidemill(&["replay", "test"]);

@@ -238,6 +238,10 @@ pub(super) struct ReplayArguments {
     /// Let shards take of the function what they take on AWS: 1,000 records and 1 MiB a second
     #[arg(long, help_heading = "Delivery")]
     limits: bool,
+
+    /// Let a function whose Timeout is up go on for a while beside its successor, as on Managed Instances
+    #[arg(long, help_heading = "Delivery")]
+    zombies: bool,
 }
 
 /// How far scheduled events are apart: `None` is as the template says.
@@ -293,6 +297,7 @@ impl ReplayArguments {
             release: self.release,
             artifact: self.artifact.clone(),
             limits: self.limits,
+            zombies: self.zombies,
             drain: !self.no_drain,
             resume: self.resume,
             keep: self.keep,

@@ -365,6 +365,11 @@ mod tests {
             permissions: Default::default(),
             cpu_ms: Some(700),
             longest_invocation_ms: 30,
+            cold_starts: 2,
+            longest_init_ms: 9,
+            peak_memory_mb: Some(20),
+            given_up: 0,
+            filtered: 0,
         };
         let functions = vec![share("ByTailFunction", 26_080, 5), share("RotationsFunction", 3_000, 1)];
         let report = Report { functions, fired: Some(9_000), ..report(Verdict::Holds) };

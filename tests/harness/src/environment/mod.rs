@@ -1,12 +1,15 @@
 //! Execution environments: one process each, with a Runtime API and a front of its own.
 //!
-//! An environment is never repaired. Whatever ends its process ends it, and the next invocation
-//! starts another one, cold.
+//! A process is frozen behind a response and goes on with the next invocation. An environment is never repaired:
+//! whatever ends its process ends it, and the next invocation starts another one, cold. One whose time is up is
+//! ended as well, unless it is let go on beside its successor, as on Lambda Managed Instances.
 
 mod cpu;
+mod freeze;
 mod kill_plan;
 mod kill_switch;
 mod log;
+mod memory;
 mod pool;
 mod process;
 
@@ -14,4 +17,4 @@ pub use kill_plan::{KillPlan, Target};
 pub use kill_switch::{Kill, KillKind, KillSwitch};
 pub use pool::{Pool, Turn};
 pub(crate) use process::is_set_by_harness;
-pub use process::{Deployment, Environment, Failure, Outcome};
+pub use process::{Deployment, Environment, Failure, Observed, Outcome};

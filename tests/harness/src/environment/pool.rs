@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::Mutex;
+use tokio::task::JoinSet;
 
 use crate::chaos::{FaultKind, Faults};
 use crate::error::Error;
 use crate::runtime_api::Request;
 
 use super::kill_plan::KillPlan;
-use super::process::{Deployment, Environment, Outcome};
+use super::process::{Deployment, Environment, Failure, Outcome};
 
 /// Environments, started when first needed and again after one has ended.
 pub struct Pool {
@@ -23,6 +24,8 @@ pub struct Pool {
     /// What each shard was asked last, where there are faults.
     last: std::sync::Mutex<BTreeMap<usize, Last>>,
     failed: std::sync::Mutex<Option<Bytes>>,
+    /// Environments whose time was up and that go on.
+    zombies: std::sync::Mutex<JoinSet<()>>,
 }
 
 /// The last request for a shard, and how often a process was ended that worked on it.
@@ -34,6 +37,9 @@ struct Last {
 /// How many processes a request may cost in a run with faults: a function that loses more at one record is right to
 /// suspect the record.
 const ENDED_AT_MOST: u32 = 2;
+
+/// How long an environment goes on whose time was up.
+const AFTERLIFE: Duration = Duration::from_secs(3);
 
 /// Whose turn it is: the shard's number, and the number of its invocation.
 #[derive(Debug, Clone, Copy)]
@@ -55,6 +61,7 @@ impl Pool {
             plan: std::sync::Mutex::new(plan),
             last: std::sync::Mutex::default(),
             failed: std::sync::Mutex::default(),
+            zombies: std::sync::Mutex::default(),
         }
     }
 
@@ -103,6 +110,10 @@ impl Pool {
             *place = Some(environment);
             return Ok(self.heard(outcome));
         }
+        if self.deployment.zombies && matches!(outcome, Outcome::Failed(Failure::TimedOut(_), _)) {
+            self.leave(environment);
+            return Ok(outcome);
+        }
         let end = environment.end().await;
         match &mut outcome {
             Outcome::Failed(_, log) => *log = end,
@@ -149,6 +160,14 @@ impl Pool {
         with(&mut self.last.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Lets an environment go on without anybody waiting for it.
+    fn leave(&self, environment: Environment) {
+        self.zombies.lock().unwrap_or_else(PoisonError::into_inner).spawn(async {
+            tokio::time::sleep(AFTERLIFE).await;
+            environment.end().await;
+        });
+    }
+
     /// Looks at, or changes, the plan of kills.
     pub fn plan<T>(&self, with: impl FnOnce(&mut KillPlan) -> T) -> T {
         with(&mut self.plan.lock().unwrap_or_else(PoisonError::into_inner))
@@ -156,6 +175,8 @@ impl Pool {
 
     /// Ends all environments, and says how much CPU time all processes of the run used.
     pub async fn end(&self) -> Option<Duration> {
+        let zombies = std::mem::take(&mut *self.zombies.lock().unwrap_or_else(PoisonError::into_inner));
+        zombies.join_all().await;
         for place in &self.environments {
             if let Some(environment) = place.lock().await.take() {
                 environment.end().await;

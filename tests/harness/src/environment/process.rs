@@ -18,9 +18,10 @@ use crate::progress::Progress;
 use crate::runtime_api::{FunctionError, Invocation, Reply, Request, RuntimeApi};
 use crate::template::{Function, REGION, function_arn};
 
-use super::cpu;
+use super::freeze::{freeze, thaw};
 use super::kill_switch::{Kill, KillKind, KillSwitch, STALL};
 use super::log::Log;
+use super::{cpu, memory};
 
 /// What Lambda gives a process to start.
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -53,8 +54,21 @@ pub struct Deployment {
     pub started: AtomicU64,
     /// How long the longest invocation took, in milliseconds.
     pub longest_ms: AtomicU64,
+    /// Whether a process whose time is up goes on for a while.
+    pub zombies: bool,
+    /// What was seen of its processes.
+    pub observed: Observed,
     /// CPU time of the processes that ended; unknown once one's is unknown.
     pub cpu: Mutex<Option<Duration>>,
+}
+
+/// What was seen of a function's processes.
+#[derive(Debug, Default)]
+pub struct Observed {
+    /// How long the longest initialisation took, in milliseconds.
+    pub longest_init_ms: AtomicU64,
+    /// The most memory that one of them had, in bytes; 0 where the system does not tell.
+    pub peak_memory: AtomicU64,
 }
 
 /// A process that takes one invocation at a time.
@@ -137,8 +151,12 @@ impl Environment {
             cpu: None,
             cpu_seen: Instant::now(),
         };
+        let begun = Instant::now();
         Ok(match environment.initialise().await {
-            Ok(()) => Ok(environment),
+            Ok(()) => {
+                deployment.observed.longest_init_ms.fetch_max(millis(begun.elapsed()), Ordering::Relaxed);
+                Ok(environment)
+            }
             Err(failure) => Err((failure, environment.end().await)),
         })
     }
@@ -170,6 +188,7 @@ impl Environment {
         let begun = Instant::now();
         let deadline = SystemTime::now() + timeout;
         let request = request.clone();
+        thaw(self.process.id());
         self.api.hand_out(Invocation { request, deadline, reply }).await;
         let outcome = tokio::select! {
             biased;
@@ -179,11 +198,14 @@ impl Environment {
             () = tokio::time::sleep(timeout) => Outcome::Failed(Failure::TimedOut(timeout), Vec::new()),
         };
         self.deployment.took(begun.elapsed());
-        self.sample_cpu(CPU_SAMPLING);
+        self.sample(CPU_SAMPLING);
         let unused = self.switch.disarm();
         // Asked when nothing can fire any more. A process that heard of its commit may answer before
         // it is killed. It dies all the same: its front passes nothing on any more.
         let outcome = self.switch.has_fired().map_or(outcome, Outcome::Killed);
+        if outcome.survived() {
+            freeze(self.process.id());
+        }
         (outcome, unused)
     }
 
@@ -196,16 +218,18 @@ impl Environment {
         }
     }
 
-    fn sample_cpu(&mut self, at_most_every: Duration) {
+    fn sample(&mut self, at_most_every: Duration) {
         if self.cpu.is_none() || self.cpu_seen.elapsed() >= at_most_every {
             self.cpu_seen = Instant::now();
             self.cpu = self.process.id().and_then(cpu::used).or(self.cpu);
+            let peak = self.process.id().and_then(memory::peak).unwrap_or_default();
+            self.deployment.observed.peak_memory.fetch_max(peak, Ordering::Relaxed);
         }
     }
 
     /// Kills the process if it still runs, waits until it is gone, and returns the end of its log.
     pub async fn end(mut self) -> Vec<String> {
-        self.sample_cpu(Duration::ZERO);
+        self.sample(Duration::ZERO);
         // Fails only for a process that has ended.
         let _ = self.process.kill().await;
         self.deployment.add_cpu(self.cpu);
@@ -223,6 +247,10 @@ fn not_started(executable: &Path, source: io::Error) -> Error {
         ));
     }
     Error::system(format!("start {executable}"), source)
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn exited(status: io::Result<ExitStatus>) -> Failure {
@@ -247,8 +275,7 @@ impl Deployment {
     }
 
     fn took(&self, time: Duration) {
-        let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        self.longest_ms.fetch_max(millis, Ordering::Relaxed);
+        self.longest_ms.fetch_max(millis(time), Ordering::Relaxed);
     }
 
     fn add_cpu(&self, of_one: Option<Duration>) {

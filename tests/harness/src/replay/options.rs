@@ -39,6 +39,8 @@ pub struct Options {
     pub artifact: Option<PathBuf>,
     /// Shards take of the function as much as on AWS, and no more.
     pub limits: bool,
+    /// A function whose time is up goes on for a while beside its successor.
+    pub zombies: bool,
     /// Ends the input behind the last record, so that all windows close.
     pub drain: bool,
     /// Goes on from what was kept of the scenario: its tables and streams, the records behind theirs.
@@ -79,6 +81,7 @@ impl Options {
             release: false,
             artifact: None,
             limits: false,
+            zombies: false,
             drain: true,
             resume: false,
             keep: false,

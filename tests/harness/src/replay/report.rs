@@ -123,6 +123,18 @@ pub struct Share {
     pub cpu_ms: Option<u64>,
     /// Its longest invocation, of whatever outcome.
     pub longest_invocation_ms: u64,
+    /// Its environments that were started.
+    pub cold_starts: u64,
+    /// The longest start of one, until it asked for its first invocation.
+    pub longest_init_ms: u64,
+    /// The most memory that one of its processes had; `None` where the system does not tell.
+    pub peak_memory_mb: Option<u64>,
+    /// Records that it did not get in the end, since its event source gave them up.
+    #[serde(skip_serializing_if = "is_none")]
+    pub given_up: u64,
+    /// Records that its event source filtered out.
+    #[serde(skip_serializing_if = "is_none")]
+    pub filtered: u64,
 }
 
 /// Lines that were compared.
@@ -205,6 +217,11 @@ fn share(mapping: &Mapping, cpu: Option<Duration>) -> Share {
         permissions,
         cpu_ms: cpu.map(millis),
         longest_invocation_ms: of(&deployment.longest_ms),
+        cold_starts: of(&deployment.started),
+        longest_init_ms: of(&deployment.observed.longest_init_ms),
+        peak_memory_mb: Some(of(&deployment.observed.peak_memory) >> 20).filter(|peak| *peak > 0),
+        given_up: of(&tally.given_up),
+        filtered: of(&tally.filtered),
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::cargo::Binary;
 use crate::emulators::{Emulators, Meter, ShardContent};
-use crate::environment::{Deployment, KillKind, KillPlan, Pool, Target};
+use crate::environment::{Deployment, KillKind, KillPlan, Observed, Pool, Target};
 use crate::error::Error;
 use crate::mapping::{Chain, Destinations, FunctionName, Link, Mapping, Pace, Tally};
 use crate::progress::Progress;
@@ -113,6 +113,8 @@ impl Prepared {
                 progress: Arc::clone(progress),
                 started: AtomicU64::new(0),
                 longest_ms: AtomicU64::new(0),
+                zombies: self.options.zombies,
+                observed: Observed::default(),
                 cpu: Mutex::new(Some(Duration::ZERO)),
             };
             let rotates = self.options.environments.is_some();

@@ -34,6 +34,37 @@ const ABSENT: &[(&str, &str)] = &[
     ("`Enabled: false`, and changes while a mapping runs", "a disabled event is replayed all the same, with a warning"),
 ];
 
+/// What the emulators lack, and what becomes of it.
+const GAPS: &[(&str, &str)] = &[
+    ("Kinesis: `ChildShards`, the end of a closed shard at once", "made up for, `emulators/gaps.rs`"),
+    (
+        "Kinesis: `ShardFilter`, `NextToken` of ListShards, a `StreamARN` in place of a name",
+        "made up for, `emulators/gaps.rs`",
+    ),
+    ("Kinesis: `MillisBehindLatest`", "made up for, `emulators/gaps.rs`"),
+    ("Kinesis: arrival times in milliseconds", "made up for, `emulators/arrival.rs`; not for records put in CBOR"),
+    ("Kinesis: what a shard takes in a second", "made up for, `emulators/limits.rs`: `replay --limits`"),
+    (
+        "Kinesis: what a shard gives in a second",
+        "the event source keeps to five reads a second itself; functions are not held to it",
+    ),
+    ("Kinesis: records over 1 MiB, SubscribeToShard's limits", "as the emulator has them"),
+    (
+        "Kinesis: records that leave a stream",
+        "those older than 24 hours by the system's clock; a replay is over before",
+    ),
+    (
+        "DynamoDB: reads that are not strongly consistent",
+        "always strongly consistent: a function that relies on it shows nothing here",
+    ),
+    ("DynamoDB: conflicts of transactions", "requests come one after the other, so there are none"),
+    (
+        "SQS",
+        "queues of the template, for given-up records: send, receive, delete, purge, attributes; `emulators/queues.rs`",
+    ),
+    ("S3", "objects of given-up records are files below `.tidemill/buckets/`"),
+];
+
 fn all() -> Vec<&'static Row> {
     let areas = [
         settings::ROWS,
@@ -96,6 +127,10 @@ fn table() -> String {
     text.push_str("\n## Not emulated\n\n| What | Why |\n|---|---|\n");
     for (what, why) in ABSENT {
         let _ = writeln!(text, "| {what} | {why} |");
+    }
+    text.push_str("\n## The emulated account\n\n| What the emulators lack | What becomes of it |\n|---|---|\n");
+    for (what, becomes) in GAPS {
+        let _ = writeln!(text, "| {what} | {becomes} |");
     }
     text
 }
