@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::emulators::Meter;
-use crate::environment::{Deployment, KillPlan, Pool};
+use crate::environment::{Deployment, KillPlan, Observed, Pool};
 use crate::error::Error;
 use crate::mapping::{Destinations, FunctionName, Mapping, Pace, Tally, live};
 use crate::progress::Progress;
@@ -127,6 +127,8 @@ fn mapping(serving: &Serving, function: Function, executables: &Executables, pro
         started: AtomicU64::new(0),
         longest_ms: AtomicU64::new(0),
         cpu: Mutex::new(Some(Duration::ZERO)),
+        zombies: false,
+        observed: Observed::default(),
         function: function.clone(),
     };
     Mapping {
