@@ -28,7 +28,7 @@ fn without_a_command_it_prints_its_help() {
 
 #[test]
 fn every_command_has_examples() {
-    for command in ["replay", "list", "serve", "state"] {
+    for command in ["replay", "cost", "list", "serve", "state"] {
         let outcome = project().tidemill(&[command, "--help"]);
         assert_eq!(outcome.code, Some(0));
         assert!(outcome.stdout.contains("Examples:"), "{}", outcome.stdout);

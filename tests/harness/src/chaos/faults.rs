@@ -136,7 +136,7 @@ mod tests {
     fn without_a_plan_nothing_strikes() {
         let faults = Faults::default();
         assert!(faults.is_none());
-        assert_eq!(moments(&faults, FaultKind::PartlyPut), []);
+        assert!(moments(&faults, FaultKind::PartlyPut).is_empty());
         assert_eq!(faults.strike_among(FaultKind::PartlyPut, 3), None);
     }
 

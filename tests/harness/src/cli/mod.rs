@@ -6,7 +6,9 @@
 
 mod arguments;
 mod chaos;
+mod cost;
 mod list;
+mod live;
 mod outputs;
 mod serve;
 mod state;
@@ -53,6 +55,7 @@ async fn perform(command: Command, template: Option<PathBuf>) -> Result<ExitCode
     match command {
         Command::List => list::run(template.as_deref()),
         Command::Replay(replay) => unless_interrupted(run(replay.options(template), &replay)).await,
+        Command::Cost(arguments) => unless_interrupted(cost::run(&arguments, template)).await,
         Command::State(state) => unless_interrupted(state::run(*state, template)).await,
         // Being interrupted is how it ends, and it has data to keep then.
         Command::Serve(serve) => serve::run(serve, template).await,

@@ -247,6 +247,7 @@ impl Deployment {
     fn took(&self, time: Duration) {
         let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         self.longest_ms.fetch_max(millis, Ordering::Relaxed);
+        self.meter.invoked(time);
     }
 
     fn add_cpu(&self, of_one: Option<Duration>) {

@@ -15,6 +15,10 @@ pub(super) struct Poller {
     renderer: Renderer,
     iterator: Option<String>,
     polled: VecDeque<Rendered>,
+    stream: String,
+    shard: String,
+    /// The sequence numbers of the records read last.
+    read: Vec<String>,
     /// Records that are known to lie in the shard and were not polled yet.
     ahead: u64,
 }
@@ -27,7 +31,16 @@ impl Poller {
         renderer: Renderer,
     ) -> Result<Self, Error> {
         let iterator = kinesis.first(stream, &shard.shard).await?;
-        Ok(Self { kinesis, renderer, iterator: Some(iterator), polled: VecDeque::new(), ahead: shard.records })
+        Ok(Self {
+            kinesis,
+            renderer,
+            iterator: Some(iterator),
+            polled: VecDeque::new(),
+            stream: stream.to_owned(),
+            shard: shard.shard.clone(),
+            read: Vec::new(),
+            ahead: shard.records,
+        })
     }
 
     /// The next batch of up to `size` records, or `None` behind the last one. Never fewer than
@@ -52,6 +65,14 @@ impl Poller {
             None => (Vec::new(), None),
         };
         let any = !records.is_empty();
+        if any {
+            // All that was read before is behind the checkpoint, but for what waits for its batch.
+            let waiting = self.polled.len().min(self.read.len());
+            let kept = self.read.split_off(self.read.len() - waiting);
+            let delivered = std::mem::replace(&mut self.read, kept);
+            self.kinesis.delivered(&self.stream, &self.shard, delivered.into_iter()).await;
+            self.read.extend(records.iter().map(|record| record.sequence_number.clone()));
+        }
         if !any && self.ahead > 0 {
             return Err(Error::Emulator {
                 service: "Kinesis",

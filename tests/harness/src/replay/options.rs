@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// How to replay a scenario. Whatever is `None` is as the scenario, else the template, says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Options {
     /// The template; the nearest one if `None`.
     pub template: Option<PathBuf>,
@@ -39,6 +39,8 @@ pub struct Options {
     pub artifact: Option<PathBuf>,
     /// Shards take of the function as much as on AWS, and no more.
     pub limits: bool,
+    /// So many times faster than they came, records come in their own rhythm; all at once if `None`.
+    pub realtime: Option<f64>,
     /// Ends the input behind the last record, so that all windows close.
     pub drain: bool,
     /// Keeps the run's tables and sinks, for [`state`](crate::state) to look at.
@@ -77,6 +79,7 @@ impl Options {
             release: false,
             artifact: None,
             limits: false,
+            realtime: None,
             drain: true,
             keep: false,
         }
