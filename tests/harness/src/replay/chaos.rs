@@ -123,7 +123,9 @@ impl Prepared {
         plan.batch_size = asked.batch_size.unwrap_or(plan.batch_size);
         plan.environments = asked.environments.or(plan.environments);
         plan.kills = if asked.kills > 0 { asked.kills } else { plan.kills };
-        plan.reshards = if asked.reshards > 0 { asked.reshards } else { plan.reshards };
+        // Behind a function whose shards are split, order depends on their pace, and with it what is late.
+        let reshards = if self.chain.functions.len() > 1 { 0 } else { plan.reshards };
+        plan.reshards = if asked.reshards > 0 { asked.reshards } else { reshards };
         plan
     }
 
