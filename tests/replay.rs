@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use tidemill_harness::progress::Silent;
+use tidemill_harness::progress::{Progress, Silent};
 use tidemill_harness::replay::{Expect, Options, Report, Verdict, prepare};
 
 /// Windows and late flights of January 2013.
@@ -112,6 +112,19 @@ fn kills_do_not_matter() {
         assert_identical(&report);
         assert_eq!(report.kills, 20);
         assert_eq!(report.kills_by_kind.len(), 3, "within a batch, before its flush, before its answer");
+    }
+}
+
+/// Fifty seeds of faults of every kind, over the first thousand flights each.
+#[test]
+fn fifty_seeds_of_faults_do_not_matter() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let prepared = prepare(Options { limit: Some(1_000), ..departures() }).expect("it can be replayed");
+    let progress: Arc<dyn Progress> = Arc::new(Silent);
+    let all = runtime.block_on(prepared.chaos(1..=50, &progress, |_| {})).expect("they run");
+    assert_eq!(all.len(), 50);
+    for seed in &all {
+        assert!(seed.identical && seed.count() > 0, "seed {}: {:?}", seed.seed, seed.differences);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
+use bytes::Bytes;
 use serde_json::Value;
 
 use crate::compressed;
@@ -13,7 +14,7 @@ use crate::findings::Findings;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// The line as it stands in the file, without its end.
-    pub payload: Vec<u8>,
+    pub payload: Bytes,
     /// Its partition key.
     pub partition_key: String,
 }
@@ -46,7 +47,8 @@ pub(crate) const MAX_PARTITION_KEY_CHARS: usize = 256;
 /// A line whose partition key cannot be read goes under its line number as partition key: what
 /// cannot be processed is for the function to judge, so the harness drops nothing.
 pub fn read(path: &Path, key_from: &PartitionKey, findings: &mut Findings) -> Result<Vec<Record>, Error> {
-    let text = compressed::read(path)?;
+    // Records are slices of the file: a long one is held once.
+    let text = Bytes::from(compressed::read(path)?);
     let mut records = Vec::new();
     let mut without_key: Option<(usize, &str, u64)> = None;
     for (line, payload) in lines(&text) {
@@ -59,7 +61,7 @@ pub fn read(path: &Path, key_from: &PartitionKey, findings: &mut Findings) -> Re
             let message = format!("{} bytes; a Kinesis record holds 1 MiB", payload.len());
             findings.problem(path, Some(line), message);
         }
-        let payload = payload.to_vec();
+        let payload = text.slice_ref(payload);
         records.push(Record { payload, partition_key });
     }
     if let Some((line, why, count)) = without_key {
@@ -152,7 +154,7 @@ mod tests {
     fn blank_lines_are_skipped_and_line_ends_cut() {
         let (records, _) = read_text(b"{\"k\":\"a\"}\r\n\n  \n{\"k\":\"b\"}");
         assert_eq!(records.len(), 2);
-        assert_eq!(records[0].payload, b"{\"k\":\"a\"}");
+        assert_eq!(records[0].payload, b"{\"k\":\"a\"}".as_slice());
         assert_eq!(records[1].partition_key, "b");
     }
 

@@ -6,6 +6,7 @@
 //! .tidemill/redriven.jsonl     what `redrive` put back
 //! .tidemill/serve/             what `serve` works on
 //!     kept.json                what made it, and which tables hold journals
+//!     used.json                what it used of AWS, of `replay`
 //!     tables.sqlite            the DynamoDB tables
 //!     streams.jsonl            the Kinesis streams
 //!     <stream>.jsonl           what a sink holds, one record a line, of `replay`
@@ -17,6 +18,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cost::Used;
 use crate::error::Error;
 
 /// The folder beside the template.
@@ -25,6 +27,7 @@ const RUNS: &str = "runs";
 const SERVE: &str = "serve";
 const FAILED: &str = "failed";
 const LABEL: &str = "kept.json";
+const USED: &str = "used.json";
 const TABLES: &str = "tables.sqlite";
 const STREAMS: &str = "streams.jsonl";
 
@@ -155,6 +158,21 @@ impl Account {
         let path = self.file(LABEL);
         // A label is plain data, which serialises.
         let text = serde_json::to_string(label).unwrap_or_default();
+        fs::write(&path, text).map_err(|source| Error::writing(&path, source))
+    }
+
+    /// What it used of AWS.
+    pub fn used(&self) -> Result<Used, Error> {
+        let path = self.file(USED);
+        let text = fs::read(&path).map_err(|source| Error::reading(&path, source))?;
+        serde_json::from_slice(&text).map_err(|error| Error::reading(&path, error.into()))
+    }
+
+    /// Writes what it used of AWS.
+    pub fn set_used(&self, used: &Used) -> Result<(), Error> {
+        let path = self.file(USED);
+        // What was used is plain data, which serialises.
+        let text = serde_json::to_string(used).unwrap_or_default();
         fs::write(&path, text).map_err(|source| Error::writing(&path, source))
     }
 

@@ -29,7 +29,7 @@ fn without_a_command_it_prints_its_help() {
 #[test]
 fn every_command_has_examples() {
     for command in
-        ["new", "replay", "list", "serve", "watch", "put", "tail", "redrive", "state", "doctor", "completions"]
+        ["new", "replay", "cost", "list", "serve", "watch", "put", "tail", "redrive", "state", "doctor", "completions"]
     {
         let outcome = project().tidemill(&[command, "--help"]);
         assert_eq!(outcome.code, Some(0));

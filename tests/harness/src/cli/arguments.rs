@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::replay::{Expect, Options};
 
 use super::completions::CompletionsArguments;
+use super::cost::CostArguments;
 use super::doctor::DoctorArguments;
 use super::new::NewArguments;
 use super::put::PutArguments;
@@ -27,7 +28,8 @@ const STYLES: Styles = Styles::styled()
 const EXAMPLES: &str = "\
 Examples:
   cargo tidemill replay                  replay `departures` and compare its results
-  cargo tidemill replay --kill 10        the same, killing the function ten times
+  cargo tidemill replay --chaos 7        with and without faults of every kind
+  cargo tidemill cost departures         what that costs on AWS
   cargo tidemill replay --keep --no-drain && cargo tidemill state departures --key JFK
   cargo tidemill serve                   streams and tables for cargo lambda, the AWS CLI, any SDK
   cargo tidemill list                    what else there is to replay
@@ -49,6 +51,8 @@ Examples:
   cargo tidemill replay --no-drain --ticks 90 --tick 60  windows close by the clock
   cargo tidemill replay --chaos 7                        faults of every kind, results compared
   cargo tidemill replay --chaos 1..50 --limit 3000       fifty seeds over the first records
+  cargo tidemill replay --kill 10 --report run.html      a page with charts
+  cargo tidemill replay --realtime 100000                flights as they landed, a month in half a minute
   cargo tidemill replay --limits                         sinks as slow as on AWS
   cargo tidemill replay --artifact target/lambda/departures/bootstrap
 
@@ -66,6 +70,7 @@ and, where need be:
   input = \"bids.jsonl.gz\"; expect, expect_late, shards, batch_size alike
   final_by = [\"/auction\"]         only the last result of each auction counts
   expect_order = true             results are compared in order, of one shard
+  arrival = \"/landed_at\"          when a record came, for --realtime
   late_fields = { seq = \"/seq\" }  what is compared of a late record
   [environment]                   variables in place of the template's
   [expect_streams]                alerts = \"expected-alerts.jsonl\": a single sink
@@ -102,6 +107,8 @@ pub(super) enum Command {
     New(NewArguments),
     /// Replay a scenario through its functions and compare the results
     Replay(Box<ReplayArguments>),
+    /// Tell what a run would have cost on AWS, beside other ways to do it
+    Cost(CostArguments),
     /// Bring the template's streams and tables up for `cargo lambda`, the AWS CLI and any SDK
     Serve(ServeArguments),
     /// Serve, run the functions, and build them again when their source changes
@@ -177,6 +184,10 @@ pub(super) struct ReplayArguments {
     #[arg(long, value_name = "FILE|none", help_heading = "Results")]
     expect: Option<PathBuf>,
 
+    /// Write a page with charts of the run (with --chaos, of the last seed's run with faults)
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub(super) report: Option<PathBuf>,
+
     /// Print the summary as one JSON object
     #[arg(long, help_heading = "Results")]
     pub(super) json: bool,
@@ -235,6 +246,17 @@ pub(super) struct ReplayArguments {
     #[arg(long, value_name = "FILE", help_heading = "Delivery")]
     artifact: Option<PathBuf>,
 
+    /// Let records come in their own rhythm, FACTOR times as fast, so that batches are those of a live stream
+    #[arg(
+        long,
+        value_name = "FACTOR",
+        num_args = 0..=1,
+        default_missing_value = "1",
+        value_parser = factor,
+        help_heading = "Delivery"
+    )]
+    realtime: Option<f64>,
+
     /// Let shards take of the function what they take on AWS: 1,000 records and 1 MiB a second
     #[arg(long, help_heading = "Delivery")]
     limits: bool,
@@ -268,6 +290,13 @@ fn seeds(text: &str) -> Result<Seeds, String> {
     }
 }
 
+fn factor(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(factor) if factor > 0.0 && factor <= 1e9 => Ok(factor),
+        _ => Err(String::from("a number over 0 and at most 1000000000")),
+    }
+}
+
 impl ReplayArguments {
     /// The seeds whose faults are asked for.
     pub(super) fn seeds(&self) -> Option<RangeInclusive<u64>> {
@@ -298,6 +327,7 @@ impl ReplayArguments {
             artifact: self.artifact.clone(),
             limits: self.limits,
             zombies: self.zombies,
+            realtime: self.realtime,
             drain: !self.no_drain,
             resume: self.resume,
             keep: self.keep,

@@ -7,9 +7,11 @@
 mod arguments;
 mod chaos;
 mod completions;
+mod cost;
 mod doctor;
 mod duration;
 mod list;
+mod live;
 mod new;
 mod outputs;
 mod place;
@@ -76,6 +78,7 @@ async fn perform(command: Command, template: Option<PathBuf>) -> Result<ExitCode
             }
             unless_interrupted(run(options, &replay)).await
         }
+        Command::Cost(arguments) => unless_interrupted(cost::run(&arguments, template)).await,
         Command::State(state) => unless_interrupted(state::run(*state, template)).await,
         // Being interrupted is how it ends, and it has data to keep then.
         Command::Serve(serve) => serve::run(serve, template).await,

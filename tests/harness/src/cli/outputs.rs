@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::replay::{Chaos, Report};
+use crate::report::page;
 
 use super::arguments::ReplayArguments;
 use super::style::Style;
@@ -18,6 +19,7 @@ pub(super) struct Outputs {
     results: Option<PathBuf>,
     late: Option<PathBuf>,
     quarantine: Option<PathBuf>,
+    report: Option<PathBuf>,
     json: bool,
 }
 
@@ -28,6 +30,7 @@ impl Outputs {
             results: arguments.output.clone(),
             late: arguments.late.clone(),
             quarantine: arguments.quarantine.clone(),
+            report: arguments.report.clone(),
             json: arguments.json,
         };
         let to_stdout = outputs.files().into_iter().flatten().filter(|path| is_stdout(path)).count();
@@ -36,7 +39,8 @@ impl Outputs {
                 "the standard output takes one of --json and a `-`; give the others a file",
             )));
         }
-        for path in outputs.files().into_iter().flatten().filter(|path| !is_stdout(path)) {
+        let files = outputs.files().into_iter().chain([outputs.report.as_ref()]).flatten();
+        for path in files.filter(|path| !is_stdout(path)) {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
             if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
                 let source =
@@ -55,6 +59,7 @@ impl Outputs {
     /// output.
     pub(super) fn write(&self, report: &Report) -> Result<(), Error> {
         self.write_files(report)?;
+        self.write_page(report)?;
         self.write_summary(report, |style| summary::of(report, style))
     }
 
@@ -62,6 +67,7 @@ impl Outputs {
     pub(super) fn write_chaos(&self, all: &[Chaos]) -> Result<(), Error> {
         if let Some(last) = all.last() {
             self.write_files(&last.calm)?;
+            self.write_page(&last.disturbed)?;
         }
         self.write_summary(&all, |style| chaos::of(all, style))
     }
@@ -75,6 +81,11 @@ impl Outputs {
             }
         }
         Ok(())
+    }
+
+    fn write_page(&self, report: &Report) -> Result<(), Error> {
+        let Some(path) = &self.report else { return Ok(()) };
+        std::fs::write(path, page(report)).map_err(|source| Error::writing(path, source))
     }
 
     fn write_summary(&self, data: &impl Serialize, text: impl Fn(Style) -> String) -> Result<(), Error> {

@@ -64,6 +64,9 @@ fn rows(report: &Report) -> Vec<(&'static str, String)> {
     if let Some(cpu) = report.function_cpu_ms {
         rows.push(("function CPU", function_cpu(cpu, report.records)));
     }
+    if report.cost.used.records > 0 {
+        rows.push(("cost on AWS", super::cost::line(&report.cost)));
+    }
     let longest = seconds(report.longest_invocation_ms);
     rows.push(("time", format!("{}, longest invocation {longest}", seconds(report.wall_ms))));
     if let Some(kept) = &report.kept {
@@ -257,6 +260,8 @@ pub(super) fn seconds(millis: u64) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
+    use crate::cost::{Cost, Used};
+    use crate::history::Told;
     use crate::replay::{Collected, Differences, OutOfOrder, Resharded, ShardOf};
 
     use super::*;
@@ -303,6 +308,8 @@ mod tests {
             function_cpu_ms: Some(1_312),
             longest_invocation_ms: 234,
             wall_ms: 2_345,
+            cost: Cost::of(Used { records: 26_080, invocations: 65, write_units: 112.5, ..Used::default() }, None),
+            history: Told::default(),
             kept: Some("/p/.tidemill/runs/departures".into()),
             verdict,
             differences: None,

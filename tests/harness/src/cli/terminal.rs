@@ -1,23 +1,29 @@
-//! Progress on the standard error: a bar on a terminal, a line now and then elsewhere.
+//! Progress on the standard error: a live screen on a terminal, a line now and then elsewhere.
 
+use std::fmt::{self, Write};
 use std::io::{IsTerminal, stderr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
+use crate::history::History;
 use crate::progress::Progress;
 
+use super::live;
 use super::style::Style;
 
 /// How often a line is written where there is no terminal.
 const EVERY: Duration = Duration::from_secs(10);
+/// How often a screen is drawn anew.
+const FRAME: Duration = Duration::from_millis(100);
 
 /// A bar is "finished" whenever it must not draw.
 pub(super) struct Terminal {
     style: Style,
     bar: Option<ProgressBar>,
     last_line: Mutex<Instant>,
+    watched: Mutex<Option<Arc<History>>>,
 }
 
 impl Terminal {
@@ -27,7 +33,8 @@ impl Terminal {
             bar.finish_and_clear();
             bar
         });
-        Self { style: Style::of_stderr(), bar, last_line: Mutex::new(Instant::now()) }
+        let last_line = Mutex::new(Instant::now());
+        Self { style: Style::of_stderr(), bar, last_line, watched: Mutex::default() }
     }
 
     /// Writes a line without disturbing the bar.
@@ -37,31 +44,40 @@ impl Terminal {
             _ => eprintln!("{line}"),
         }
     }
+
+    fn watched(&self) -> Option<Arc<History>> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl Progress for Terminal {
     fn phase(&self, what: &str) {
         if let Some(bar) = &self.bar {
             bar.reset();
-            bar.set_style(spinner());
+            bar.set_style(ProgressStyle::default_spinner());
             bar.set_message(what.to_owned());
-            bar.enable_steady_tick(Duration::from_millis(100));
+            bar.enable_steady_tick(FRAME);
+        }
+    }
+
+    fn watch(&self, history: &Arc<History>) {
+        *self.watched.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(history));
+        if let Some(bar) = &self.bar {
+            bar.set_style(screen(history, self.style));
         }
     }
 
     fn records(&self, done: u64, total: u64) {
         if let Some(bar) = &self.bar {
-            if bar.length() != Some(total) {
-                bar.set_length(total);
-                bar.set_style(counter());
-            }
+            bar.set_length(total);
             bar.set_position(done);
             return;
         }
         let mut last = self.last_line.lock().unwrap_or_else(PoisonError::into_inner);
         if last.elapsed() >= EVERY {
             *last = Instant::now();
-            eprintln!("{done} of {total} records");
+            let (now, _) = self.watched().map(|history| history.now()).unwrap_or_default();
+            eprintln!("{}", live::line(&now, done, total));
         }
     }
 
@@ -81,11 +97,25 @@ impl Progress for Terminal {
     }
 }
 
-fn spinner() -> ProgressStyle {
-    ProgressStyle::default_spinner()
-}
-
-fn counter() -> ProgressStyle {
-    let template = "{spinner} {msg} {bar:30} {human_pos} of {human_len} records";
-    ProgressStyle::with_template(template).unwrap_or_else(|_| spinner())
+/// A bar with the run's figures under it, drawn anew with every tick.
+fn screen(history: &Arc<History>, style: Style) -> ProgressStyle {
+    const TEMPLATE: &str = "{spinner} {bar:24} {percent:>3}%  {human_pos} of {human_len} records  {rate}\n{figures}";
+    let of_rate = Arc::clone(history);
+    let rate = move |_: &ProgressState, out: &mut dyn fmt::Write| {
+        // A screen that cannot be written is not seen.
+        let _ = out.write_str(&live::rate(&of_rate.now().0));
+    };
+    let of_figures = Arc::clone(history);
+    let figures = move |_: &ProgressState, out: &mut dyn fmt::Write| {
+        let (now, _) = of_figures.now();
+        let lines = live::figures(&now, of_figures.last_event());
+        let mut text = String::new();
+        for (index, (label, value)) in lines.iter().enumerate() {
+            let end = if index + 1 < lines.len() { "\n" } else { "" };
+            let _ = write!(text, "  {}{value}{end}", style.dim(&format!("{label:<11}")));
+        }
+        let _ = out.write_str(&text);
+    };
+    let screen = ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_spinner());
+    screen.progress_chars("━╸ ").with_key("rate", rate).with_key("figures", figures)
 }

@@ -84,6 +84,11 @@ impl Call {
         }
     }
 
+    /// Whether it writes in a transaction, which costs double.
+    pub(crate) fn is_transaction(&self) -> bool {
+        self.operation == "TransactWriteItems"
+    }
+
     /// Whether it puts many records on a stream.
     pub(crate) fn puts_records(&self) -> bool {
         self.service == Service::Kinesis && self.operation == "PutRecords"

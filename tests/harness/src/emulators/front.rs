@@ -101,12 +101,13 @@ async fn pass(State(door): State<Door>, request: Request) -> Response {
     let call = Call::read(&parts.headers, &body, &door.result_tables);
     door.switch.before_call().await;
     let fate = Fate::of(&call, &door.faults);
+    door.tell(fate, call.service);
     if fate == Fate::Throttled {
         return fault::throttled(call.service);
     }
-    door.meter.request(&call);
+    door.meter.request(&call, &body);
     let passed = match door.judge(&call, &body) {
-        None => door.forward(&call, parts, body).await,
+        None => door.forward(&call, parts, body.clone()).await,
         Some(mut judged) => match judged.admitted() {
             Some(admitted) => door.forward_admitted(&call, parts, admitted, judged).await,
             // No record reaches its stream: no moment to be killed at.
@@ -118,6 +119,9 @@ async fn pass(State(door): State<Door>, request: Request) -> Response {
     };
     if call.service == Service::DynamoDb {
         door.meter.answer(&call, &answer);
+    }
+    if head.status.is_success() {
+        door.meter.succeeded(&call, &body);
     }
     if fate == Fate::Unanswered {
         return fault::unanswered(call.service);
@@ -144,7 +148,22 @@ impl Door {
         if limits.is_some() || self.faults.is_none() {
             return limits;
         }
-        Judged::of(body, |count| self.faults.strike_among(FaultKind::PartlyPut, count))
+        let judged = Judged::of(body, |count| self.faults.strike_among(FaultKind::PartlyPut, count));
+        if let Some(history) = self.meter.history().filter(|_| judged.is_some()) {
+            history.happened("PutRecords failed in part");
+        }
+        judged
+    }
+
+    fn tell(&self, fate: Fate, service: Service) {
+        let Some(history) = self.meter.history() else { return };
+        match (fate, service) {
+            (Fate::Passes, _) => {}
+            (Fate::Throttled, Service::DynamoDb) => history.happened("DynamoDB throttled"),
+            (Fate::Throttled, Service::Kinesis) => history.happened("Kinesis throttled"),
+            (Fate::Unanswered, Service::DynamoDb) => history.happened("DynamoDB failed behind a success"),
+            (Fate::Unanswered, Service::Kinesis) => history.happened("Kinesis failed behind a success"),
+        }
     }
 
     /// Passes on what is left of a request, and answers all of it.

@@ -239,7 +239,8 @@ mod tests {
     async fn resharded() -> Kinesis {
         let kinesis = Kinesis::new();
         kinesis.create_stream("s", 1).await.unwrap();
-        let record = |n: u32| input::Record { payload: n.to_string().into_bytes(), partition_key: n.to_string() };
+        let record =
+            |n: u32| input::Record { payload: n.to_string().into_bytes().into(), partition_key: n.to_string() };
         kinesis.put("s", &(0..10).map(record).collect::<Vec<_>>()).await.unwrap();
         kinesis.split("s", &id(0), 1 << 127).await.unwrap();
         kinesis.split("s", &id(2), 3 << 126).await.unwrap();

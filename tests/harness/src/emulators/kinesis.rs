@@ -7,6 +7,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use ferrokinesis::actions::{Operation, dispatch};
+use ferrokinesis::sequence::shard_ix_to_hex;
 use ferrokinesis::store::{Store, StoreOptions};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -32,6 +33,8 @@ pub struct Kinesis {
     pub(super) clock: Clock,
     /// Held to write while records are put and [stamped](Self::stamp), to read while records are read.
     pub(super) stamping: Arc<RwLock<()>>,
+    /// The stream of which nothing is kept that was delivered.
+    forgotten: Option<String>,
 }
 
 /// A record as GetRecords gives it.
@@ -77,7 +80,7 @@ impl Kinesis {
             aws_region: REGION.to_owned(),
             ..StoreOptions::default()
         };
-        Self { store: Store::new(options), clock: Clock::start(), stamping: Arc::default() }
+        Self { store: Store::new(options), clock: Clock::start(), stamping: Arc::default(), forgotten: None }
     }
 
     /// The wire protocol, to be served by someone else.
@@ -193,6 +196,22 @@ impl Kinesis {
         })
     }
 
+    /// The same streams, of which one is read once: what is [delivered](Self::delivered) is dropped.
+    #[must_use]
+    pub fn forgetting(&self, stream: &str) -> Self {
+        Self { forgotten: Some(stream.to_owned()), ..self.clone() }
+    }
+
+    /// Takes note that records of a shard will not be read again, by their sequence numbers.
+    pub async fn delivered(&self, stream: &str, shard: &str, sequence_numbers: impl Iterator<Item = String>) {
+        let number = shard.rsplit('-').next().and_then(|number| number.parse().ok());
+        if let Some(number) = number.filter(|_| self.forgotten.as_deref() == Some(stream)) {
+            let shard = shard_ix_to_hex(number);
+            let keys: Vec<String> = sequence_numbers.map(|sequence| format!("{shard}/{sequence}")).collect();
+            self.store.delete_record_keys(stream, &keys).await;
+        }
+    }
+
     /// All records of a stream, shard after shard, each in its order.
     pub async fn all(&self, stream: &str) -> Result<Vec<Record>, Error> {
         let mut all = Vec::new();
@@ -261,7 +280,7 @@ mod tests {
     use super::*;
 
     fn records(count: usize, size: usize) -> Vec<input::Record> {
-        (0..count).map(|n| input::Record { payload: vec![b'x'; size], partition_key: n.to_string() }).collect()
+        (0..count).map(|n| input::Record { payload: vec![b'x'; size].into(), partition_key: n.to_string() }).collect()
     }
 
     #[test]
@@ -284,5 +303,21 @@ mod tests {
             .map(|record| record.partition_key.parse().unwrap())
             .collect();
         assert!(of_first.is_sorted());
+    }
+
+    #[tokio::test]
+    async fn what_was_delivered_is_forgotten_of_that_stream_alone() {
+        let kinesis = Kinesis::new().forgetting("s");
+        for stream in ["s", "t"] {
+            kinesis.create_stream(stream, 2).await.unwrap();
+            kinesis.put(stream, &records(100, 10)).await.unwrap();
+            for shard in kinesis.shards(stream).await.unwrap() {
+                let read = kinesis.all_of_shard(stream, &shard).await.unwrap();
+                let all_but_one = read.into_iter().skip(1).map(|record| record.sequence_number);
+                kinesis.delivered(stream, &shard, all_but_one).await;
+            }
+        }
+        assert_eq!(kinesis.all("s").await.unwrap().len(), 2);
+        assert_eq!(kinesis.all("t").await.unwrap().len(), 100);
     }
 }

@@ -79,7 +79,7 @@ mod tests {
         let kinesis = Kinesis::new();
         kinesis.create_stream("s", 1).await.unwrap();
         let all: Vec<_> = (0..100)
-            .map(|n: u32| input::Record { payload: n.to_string().into_bytes(), partition_key: n.to_string() })
+            .map(|n: u32| input::Record { payload: n.to_string().into_bytes().into(), partition_key: n.to_string() })
             .collect();
         kinesis.put("s", &all).await.unwrap();
         kinesis.split("s", "shardId-000000000000", 1 << 127).await.unwrap();

@@ -89,7 +89,7 @@ mod tests {
     use crate::input;
 
     fn record(number: usize) -> input::Record {
-        input::Record { payload: number.to_string().into_bytes(), partition_key: number.to_string() }
+        input::Record { payload: number.to_string().into_bytes().into(), partition_key: number.to_string() }
     }
 
     async fn contents(kinesis: &Kinesis) -> Vec<(String, String)> {

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::runtime_api::Request;
 
 use super::kill_plan::KillPlan;
+use super::kill_switch::KillKind;
 use super::process::{Deployment, Environment, Failure, Outcome};
 
 /// Environments, started when first needed and again after one has ended.
@@ -108,7 +109,7 @@ impl Pool {
         self.plan(|plan| plan.postpone(unused));
         if outcome.survived() {
             *place = Some(environment);
-            return Ok(self.heard(outcome));
+            return Ok(self.told(self.heard(outcome)));
         }
         if self.deployment.zombies && matches!(outcome, Outcome::Failed(Failure::TimedOut(_), _)) {
             self.leave(environment);
@@ -123,7 +124,7 @@ impl Pool {
             }
             Outcome::Response(_) | Outcome::Throttled | Outcome::Lost => {}
         }
-        Ok(outcome)
+        Ok(self.told(outcome))
     }
 
     /// The request before this one, if it is to be made again. This one is the shard's last from now on.
@@ -150,6 +151,24 @@ impl Pool {
             Outcome::Response(_) if self.faults().strikes(FaultKind::AnswerLost) => Outcome::Lost,
             heard => heard,
         }
+    }
+
+    /// The outcome, told to the run's history if it is a failure.
+    fn told(&self, outcome: Outcome) -> Outcome {
+        if let Some(history) = self.deployment.meter.history() {
+            match &outcome {
+                Outcome::Response(_) => {}
+                Outcome::Lost => history.failed("answer lost"),
+                Outcome::Killed(KillKind::InFlight) => history.failed("killed within a batch"),
+                Outcome::Killed(KillKind::BeforeFlush) => history.failed("killed before flush"),
+                Outcome::Killed(KillKind::BeforeAnswer) => history.failed("killed before its answer"),
+                Outcome::Killed(KillKind::TimedOut) | Outcome::Failed(Failure::TimedOut(_), _) => {
+                    history.failed("timed out");
+                }
+                Outcome::Failed(..) => history.failed("function failed"),
+            }
+        }
+        outcome
     }
 
     fn faults(&self) -> &Faults {

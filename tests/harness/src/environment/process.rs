@@ -276,6 +276,7 @@ impl Deployment {
 
     fn took(&self, time: Duration) {
         self.longest_ms.fetch_max(millis(time), Ordering::Relaxed);
+        self.meter.invoked(time);
     }
 
     fn add_cpu(&self, of_one: Option<Duration>) {

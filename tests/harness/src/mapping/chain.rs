@@ -26,11 +26,15 @@ pub struct Link {
 
 /// Mappings, each behind those that feed it.
 pub struct Chain {
-    /// The mappings. The first one's stream holds all of its records.
+    /// The mappings.
     pub links: Vec<Link>,
     /// What is done to the shards of streams that functions write to, by how many of the first
     /// mapping's records are behind its checkpoint.
     pub reshardings: Vec<Resharding>,
+    /// Whether all records of the first one's stream are there.
+    pub fed: Arc<AtomicBool>,
+    /// How many that are, or will be.
+    pub records: u64,
     /// The account.
     pub emulators: Arc<Emulators>,
 }
@@ -55,19 +59,20 @@ impl Chain {
 
     /// All links at once, until each has delivered all that those upstream send it for now.
     async fn catch_up(&mut self, progress: &Arc<dyn Progress>) -> Result<Vec<Shards<Pool>>, Error> {
-        let Self { links, reshardings, emulators } = self;
+        let Self { links, reshardings, fed, records: total, emulators } = self;
         let Some(first) = links.first() else { return Ok(Vec::new()) };
-        let total = first.shards.iter().map(|shard| shard.records).sum();
         let done: Vec<Arc<AtomicBool>> = links.iter().map(|_| Arc::default()).collect();
         let resharded: Arc<AtomicBool> = Arc::default();
         let mut tasks = JoinSet::new();
         for (place, link) in links.iter().enumerate() {
             let mut upstream = Upstream(link.upstream.iter().map(|place| Arc::clone(&done[*place])).collect());
-            if !link.upstream.is_empty() {
+            if link.upstream.is_empty() {
+                upstream.0.push(Arc::clone(fed));
+            } else {
                 // A shard that may still be closed is not caught up.
                 upstream.0.push(Arc::clone(&resharded));
             }
-            let shown = (place == 0).then(|| (Arc::clone(progress), total));
+            let shown = (place == 0).then(|| (Arc::clone(progress), *total));
             let done = Arc::clone(&done[place]);
             let mut shards = Shards::of(&link.mapping, &link.shards);
             tasks.spawn(async move {

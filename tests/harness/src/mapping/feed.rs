@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use ferrokinesis::sequence::partition_key_to_hash_key;
 use tokio::time::Instant;
 
-use crate::emulators::{Kinesis, Record};
+use crate::emulators::{Kinesis, Record, ShardContent};
 use crate::error::Error;
 use crate::template::Filter;
 
@@ -24,12 +24,28 @@ pub(super) struct Feed {
     lanes: Vec<VecDeque<Rendered>>,
     /// Records that are known to lie in the shard and were not polled yet.
     ahead: u64,
+    read: Read,
+}
+
+/// What was read of a shard and may still be looked for there, since a function has not taken it.
+struct Read {
+    stream: String,
+    shard: String,
+    sequence_numbers: VecDeque<String>,
 }
 
 impl Feed {
-    /// From an iterator on, behind which `ahead` records are known to lie.
-    pub(super) fn new(kinesis: Kinesis, iterator: String, ahead: u64, renderer: Renderer, lanes: usize) -> Self {
+    /// A shard of a stream, from an iterator on, behind which `content` says how many records are known to lie.
+    pub(super) fn new(
+        kinesis: Kinesis,
+        stream: &str,
+        content: &ShardContent,
+        iterator: String,
+        renderer: Renderer,
+        lanes: usize,
+    ) -> Self {
         let lanes = vec![VecDeque::new(); lanes.max(1)];
+        let (stream, shard) = (stream.to_owned(), content.shard.clone());
         Self {
             kinesis,
             renderer,
@@ -38,7 +54,8 @@ impl Feed {
             iterator: Some(iterator),
             last_read: None,
             lanes,
-            ahead,
+            ahead: content.records,
+            read: Read { stream, shard, sequence_numbers: VecDeque::new() },
         }
     }
 
@@ -92,11 +109,21 @@ impl Feed {
                 why: format!("{} records that were put do not come out", self.ahead),
             });
         }
+        self.forget().await;
+        self.read.sequence_numbers.extend(records.iter().map(|record| record.sequence_number.clone()));
         self.iterator = next;
         self.ahead = self.ahead.saturating_sub(records.len() as u64);
         let any = !records.is_empty();
         records.into_iter().for_each(|record| self.take(record, tally));
         Ok(any)
+    }
+
+    /// Of a single lane, all that was read is behind the checkpoint but for what waits for its batch.
+    async fn forget(&mut self) {
+        let Read { stream, shard, sequence_numbers } = &mut self.read;
+        let [lane] = &self.lanes[..] else { return };
+        let done = sequence_numbers.len().saturating_sub(lane.len());
+        self.kinesis.delivered(stream, shard, sequence_numbers.drain(..done)).await;
     }
 
     /// Lays a record into its lane, if it passes.

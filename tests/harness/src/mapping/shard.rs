@@ -28,7 +28,7 @@ impl<F: Invoke> Shard<F> {
         let source = &mapping.source;
         let factor = source.factor.max(1) as usize;
         let renderer = Renderer::new(&source.arn(), &content.shard, &mapping.function.name);
-        let feed = Feed::new(mapping.kinesis.clone(), iterator, content.records, renderer, factor);
+        let feed = Feed::new(mapping.kinesis.clone(), &source.stream, content, iterator, renderer, factor);
         let feed = Arc::new(Mutex::new(feed.filtered(&source.filters, mapping.pace)));
         let lane = |lane| Lane {
             mapping: Arc::clone(mapping),

@@ -45,6 +45,11 @@ impl Chain {
         (0..place).filter(|before| self.functions[*before].roles.sinks().contains(stream)).collect()
     }
 
+    /// How many functions read a stream.
+    pub(super) fn readers(&self, stream: &str) -> usize {
+        self.functions.iter().filter(|function| function.source.stream == stream).count()
+    }
+
     /// Every stream that a function reads.
     pub(super) fn read_streams(&self) -> BTreeSet<&str> {
         self.functions.iter().map(|function| function.source.stream.as_str()).collect()

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use crate::chaos::Plan;
 use crate::environment::KillKind;
 use crate::error::Error;
-use crate::progress::Progress;
+use crate::progress::{OneOfSeveral, Progress};
 
 use super::difference::Difference;
 use super::options::Options;
@@ -78,6 +78,9 @@ impl Prepared {
     ) -> Result<Vec<Chaos>, Error> {
         let executables = Arc::new(self.build(&**progress).await?);
         progress.phase("replaying with faults and without");
+        let several = seeds.start() < seeds.end();
+        let progress =
+            if several { &(Arc::new(OneOfSeveral(Arc::clone(progress))) as Arc<dyn Progress>) } else { progress };
         let at_once = if self.records.len() > MANY_RECORDS { 1 } else { AT_ONCE };
         let (mut running, mut all, calm) = (JoinSet::new(), Vec::new(), Calm::default());
         for seed in seeds {
@@ -120,7 +123,9 @@ impl Prepared {
         plan.batch_size = asked.batch_size.unwrap_or(plan.batch_size);
         plan.environments = asked.environments.or(plan.environments);
         plan.kills = if asked.kills > 0 { asked.kills } else { plan.kills };
-        plan.reshards = if asked.reshards > 0 { asked.reshards } else { plan.reshards };
+        // Behind a function whose shards are split, order depends on their pace, and with it what is late.
+        let reshards = if self.chain.functions.len() > 1 { 0 } else { plan.reshards };
+        plan.reshards = if asked.reshards > 0 { asked.reshards } else { reshards };
         plan
     }
 

@@ -1,25 +1,54 @@
-//! Setting up a run's account, with all records on the source stream.
+//! Setting up a run's account, and feeding it.
+//!
+//! What is short lies on the source stream before anything runs, so that batches are the same in every run. Of what is
+//! long only so much is put ahead of the functions, and what is behind them is forgotten.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::emulators::{DynamoDb, Emulators, Kinesis, ShardContent};
 use crate::error::Error;
+use crate::input::Record;
 use crate::kept::Kept;
 use crate::resharding::Resharding;
 use crate::template::Function;
 
+use super::pace::Pace;
 use super::prepare::Prepared;
 
 /// The shards of each function's source, in the order of the functions.
 pub(super) type Shards = Vec<Vec<ShardContent>>;
 
+/// How many bytes of records are put ahead of the functions.
+const AHEAD: usize = 32 << 20;
+/// How many records are put before the functions are looked at again.
+const STRIDE: usize = 5_000;
+/// How often a feeder looks whether there is something to put.
+const LOOK: Duration = Duration::from_millis(5);
+
 /// An account with records.
 pub(super) struct Fed {
     pub(super) emulators: Arc<Emulators>,
     pub(super) shards: Shards,
-    /// What became of the source's shards between the records; `None` if they were left alone.
-    pub(super) resharded: Option<Resharding>,
+    pub(super) feeder: Feeder,
+}
+
+/// Puts records on the source stream, whose shards are split and merged between them: what a shard holds is the same in
+/// every run, whatever the functions' pace.
+pub(super) struct Feeder {
+    records: Arc<[Record]>,
+    put: usize,
+    /// How many records are put ahead of those that are done.
+    ahead: usize,
+    pace: Option<Pace>,
+    /// What became of the source's shards.
+    pub(super) resharding: Resharding,
+    /// How many records each shard got.
+    pub(super) content: BTreeMap<String, u64>,
+    /// Whether all that will come is there.
+    pub(super) done: Arc<AtomicBool>,
 }
 
 /// What the shards of a stream hold already; nothing if it is not `asked`.
@@ -39,8 +68,7 @@ fn together(kept: Vec<ShardContent>, put: Vec<ShardContent>) -> Vec<ShardContent
 }
 
 impl Prepared {
-    /// Creates the account and puts the records on the source stream, whose shards are split and merged
-    /// between them: what a shard holds is the same in every run, whatever the functions' pace.
+    /// Creates the account and puts the first records on the source stream.
     pub(super) async fn feed(&self) -> Result<Fed, Error> {
         let fed = self.chain.fed();
         let mut emulators = match self.options.resume {
@@ -54,9 +82,20 @@ impl Prepared {
         if self.options.limits {
             emulators.limit(&self.template).await?;
         }
-        let mut resharding = self.resharding(fed);
+        let mut feeder = self.feeder();
+        if feeder.ahead < feeder.records.len() && self.chain.readers(fed) == 1 {
+            emulators.kinesis = emulators.kinesis.forgetting(fed);
+        }
         let kept = held(&emulators, fed, self.options.resume).await?;
-        let put = together(kept, self.put(&emulators, &mut resharding).await?);
+        feeder.put_to(&emulators, feeder.allowed(0)).await?;
+        let put = together(
+            kept,
+            feeder
+                .content
+                .iter()
+                .map(|(shard, records)| ShardContent { shard: shard.clone(), records: *records })
+                .collect(),
+        );
         let mut shards = Vec::new();
         for Function { source, .. } in &self.chain.functions {
             shards.push(match source.stream.as_str() {
@@ -64,8 +103,7 @@ impl Prepared {
                 stream => held(&emulators, stream, true).await?,
             });
         }
-        let resharded = (self.options.reshards > 0).then_some(resharding);
-        Ok(Fed { emulators: Arc::new(emulators), shards, resharded })
+        Ok(Fed { emulators: Arc::new(emulators), shards, feeder })
     }
 
     /// The account that the scenario's kept run left. What is kept stays as it is.
@@ -83,23 +121,22 @@ impl Prepared {
         Ok(Emulators::of(kinesis, dynamodb, &self.template))
     }
 
-    async fn put(&self, emulators: &Emulators, resharding: &mut Resharding) -> Result<Vec<ShardContent>, Error> {
-        let (kinesis, stream) = (&emulators.kinesis, self.chain.fed());
-        let mut content: BTreeMap<String, u64> = BTreeMap::new();
-        let mut from = 0;
-        loop {
-            let moment = resharding.next();
-            let to = moment.and_then(|moment| usize::try_from(moment).ok()).unwrap_or(self.records.len());
-            for ShardContent { shard, records } in kinesis.put(stream, &self.records[from..to]).await? {
-                *content.entry(shard).or_default() += records;
-            }
-            if moment.is_none() {
-                break;
-            }
-            resharding.step(emulators).await?;
-            from = to;
+    fn feeder(&self) -> Feeder {
+        let count = self.records.len().max(1);
+        let bytes: usize = self.records.iter().map(|record| record.payload.len() + record.partition_key.len()).sum();
+        // Every shard may wait for a batch of its own.
+        let batches = self.chain.functions.first().map_or(1, |first| self.batch_size(first)) as usize;
+        let shards = self.shards as usize + usize::try_from(self.options.reshards).unwrap_or_default();
+        let ahead = if bytes <= AHEAD { count } else { (AHEAD / (bytes / count).max(1)).max(2 * shards * batches) };
+        Feeder {
+            records: Arc::clone(&self.records),
+            put: 0,
+            ahead,
+            pace: self.pace.clone(),
+            resharding: self.resharding(self.chain.fed()),
+            content: BTreeMap::new(),
+            done: Arc::default(),
         }
-        Ok(content.into_iter().map(|(shard, records)| ShardContent { shard, records }).collect())
     }
 
     /// What is to become of the streams that the functions write to and read.
@@ -115,5 +152,56 @@ impl Prepared {
     fn resharding(&self, stream: &str) -> Resharding {
         let (count, seed) = (self.options.reshards, self.options.seed);
         Resharding::deal(stream, count, seed, self.records.len() as u64)
+    }
+}
+
+impl Feeder {
+    /// Whether all records are on the stream.
+    pub(super) fn is_done(&self) -> bool {
+        self.done.load(Ordering::Acquire)
+    }
+
+    /// Puts the rest, as the functions get on: `records_done` says how far they are.
+    pub(super) async fn run(&mut self, emulators: &Emulators, records_done: impl Fn() -> u64) -> Result<(), Error> {
+        if let Some(pace) = &mut self.pace {
+            pace.begun = Some(Instant::now());
+        }
+        while !self.is_done() {
+            let done = usize::try_from(records_done()).unwrap_or(usize::MAX);
+            match self.allowed(done).min(self.put + STRIDE) {
+                to if to > self.put => self.put_to(emulators, to).await?,
+                _ => tokio::time::sleep(LOOK).await,
+            }
+        }
+        Ok(())
+    }
+
+    /// How many records may be on the stream when so many of them are done.
+    fn allowed(&self, done: usize) -> usize {
+        let come = self.pace.as_ref().map_or(usize::MAX, Pace::come);
+        done.saturating_add(self.ahead).min(come).min(self.records.len())
+    }
+
+    async fn put_to(&mut self, emulators: &Emulators, to: usize) -> Result<(), Error> {
+        let stream = self.resharding.stream.clone();
+        loop {
+            let moment = self.resharding.next().and_then(|moment| usize::try_from(moment).ok());
+            let moment = moment.filter(|moment| *moment <= to);
+            let until = moment.unwrap_or(to);
+            for ShardContent { shard, records } in
+                emulators.kinesis.put(&stream, &self.records[self.put..until]).await?
+            {
+                *self.content.entry(shard).or_default() += records;
+            }
+            self.put = until;
+            if moment.is_none() {
+                break;
+            }
+            self.resharding.step(emulators).await?;
+        }
+        if self.put == self.records.len() {
+            self.done.store(true, Ordering::Release);
+        }
+        Ok(())
     }
 }

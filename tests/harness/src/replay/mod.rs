@@ -11,6 +11,7 @@ mod expectation;
 mod feed;
 mod keep;
 mod options;
+mod pace;
 mod prepare;
 mod report;
 mod reproduce;

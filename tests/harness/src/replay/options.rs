@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// How to replay a scenario. Whatever is `None` is as the scenario, else the template, says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Options {
     /// The template; the nearest one if `None`.
     pub template: Option<PathBuf>,
@@ -41,6 +41,8 @@ pub struct Options {
     pub limits: bool,
     /// A function whose time is up goes on for a while beside its successor.
     pub zombies: bool,
+    /// So many times faster than they came, records come in their own rhythm; all at once if `None`.
+    pub realtime: Option<f64>,
     /// Ends the input behind the last record, so that all windows close.
     pub drain: bool,
     /// Goes on from what was kept of the scenario: its tables and streams, the records behind theirs.
@@ -82,6 +84,7 @@ impl Options {
             artifact: None,
             limits: false,
             zombies: false,
+            realtime: None,
             drain: true,
             resume: false,
             keep: false,

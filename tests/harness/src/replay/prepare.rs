@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::chaos::Plan;
 use crate::error::Error;
-use crate::findings::{Finding, Findings, listed};
+use crate::findings::{Finding, Findings, listed, shown};
 use crate::input::{self, PartitionKey, Record, check_pointer};
 use crate::mapping::Ticks;
 use crate::scenario::{Named, Scenario};
@@ -14,6 +14,7 @@ use crate::template::Template;
 
 use super::chain::Chain;
 use super::options::Options;
+use super::pace::Pace;
 use super::verdict::Expectation;
 use super::{artifact, expectation, ticks};
 
@@ -36,6 +37,8 @@ pub struct Prepared {
     /// How many shards the source has.
     pub(super) shards: u32,
     pub(super) expectation: Arc<Expectation>,
+    /// The rhythm in which records come, if not all at once.
+    pub(super) pace: Option<Pace>,
     /// The faults of the run at hand, if it has some.
     pub(super) disturbance: Option<Plan>,
     /// The scheduled events that each function gets.
@@ -71,12 +74,14 @@ pub fn prepare(options: Options) -> Result<Prepared, Error> {
     let tables = physical(&scenario.expect_tables, "expect_tables", |name| chain.table_named(name), &mut note);
     let artifact = artifact(&options, &chain)?;
     let ticks = ticks::of(&options, &chain)?;
+    let pace = pace(&options, &scenario, &records)?;
     Ok(Prepared {
         artifact,
         warnings: findings.into_warnings()?,
         shards,
         records: records.into(),
         expectation: Arc::new(expectation),
+        pace,
         disturbance: None,
         ticks,
         streams,
@@ -116,6 +121,20 @@ fn artifact(options: &Options, chain: &Chain) -> Result<Option<PathBuf>, Error> 
         _ => Err(Error::Option(format!(
             "--artifact takes the place of one binary; the scenario runs {}",
             listed(binaries)
+        ))),
+    }
+}
+
+/// The rhythm that is asked for.
+fn pace(options: &Options, scenario: &Scenario, records: &[Record]) -> Result<Option<Pace>, Error> {
+    let Some(factor) = options.realtime else {
+        return Ok(None);
+    };
+    match &scenario.arrival {
+        Some(pointer) => Pace::of(records, pointer, factor).map(Some),
+        None => Err(Error::Option(format!(
+            "--realtime: {} does not say when records come; arrival = \"/landed_at\" names the time in each",
+            shown(&scenario.file).display()
         ))),
     }
 }

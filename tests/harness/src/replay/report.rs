@@ -8,9 +8,11 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::chaos::FaultKind;
+use crate::cost::{Cost, Used};
 use crate::emulators::{Emulators, Usage};
 use crate::environment::KillKind;
 use crate::error::Error;
+use crate::history::Told;
 use crate::mapping::{Link, Mapping};
 use crate::permission::Permission;
 
@@ -77,6 +79,11 @@ pub struct Report {
     pub longest_invocation_ms: u64,
     /// Time from the first invocation to the last result read.
     pub wall_ms: u64,
+    /// What it would have cost on AWS.
+    pub cost: Cost,
+    /// How it went, over time.
+    #[serde(skip)]
+    pub history: Told,
     /// The folder that the run is kept in, if it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept: Option<PathBuf>,
@@ -157,7 +164,9 @@ impl Prepared {
         collected: Collected,
         cpu: &[Option<Duration>],
         wall: Duration,
+        history: Told,
     ) -> Result<Report, Error> {
+        let cost = Cost::of(self.used(links, history.events_per_second), None);
         let functions: Vec<Share> = links.iter().zip(cpu).map(|(link, cpu)| share(&link.mapping, *cpu)).collect();
         let verdict = self.expectation.judge(&collected)?;
         let sum = |of: fn(&Share) -> u64| functions.iter().map(of).sum();
@@ -185,6 +194,8 @@ impl Prepared {
             function_cpu_ms: functions.iter().map(|share| share.cpu_ms).sum(),
             longest_invocation_ms: functions.iter().map(|share| share.longest_invocation_ms).max().unwrap_or(0),
             wall_ms: millis(wall),
+            cost,
+            history,
             kept: None,
             resharded: Vec::new(),
             differences: match &verdict {
@@ -199,10 +210,34 @@ impl Prepared {
     }
 }
 
+impl Prepared {
+    /// What all functions of a run used.
+    fn used(&self, links: &[Link], events_per_second: Option<f64>) -> Used {
+        let mut used = Used { scenario: self.scenario.name.clone(), events_per_second, ..Used::default() };
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        for (place, Link { mapping, .. }) in links.iter().enumerate() {
+            let (tally, deployment) = (&mapping.tally, mapping.pool.deployment());
+            let usage = deployment.meter.total();
+            used.records += if place == 0 { of(&tally.records) } else { 0 };
+            used.batches += of(&tally.batches);
+            used.invocations += of(&tally.invocations);
+            #[expect(clippy::cast_precision_loss, reason = "milliseconds of a run are exact in 53 bits")]
+            let seconds = usage.billed_ms as f64 / 1_000.0;
+            used.gb_seconds += seconds * f64::from(deployment.function.memory) / 1_024.0;
+            used.write_units += usage.write_units;
+            used.first_lap_units += usage.transaction_units / 2.0;
+            used.read_units += usage.read_units;
+            used.put_requests += usage.put_requests;
+            used.put_units += usage.put_units;
+        }
+        used
+    }
+}
+
 fn share(mapping: &Mapping, cpu: Option<Duration>) -> Share {
     let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let (tally, deployment) = (&mapping.tally, mapping.pool.deployment());
-    let Usage { requests, write_units, read_units, permissions } = deployment.meter.total();
+    let Usage { requests, write_units, read_units, permissions, .. } = deployment.meter.total();
     Share {
         function: deployment.function.id.clone(),
         records: of(&tally.records),

@@ -1,5 +1,7 @@
 //! What became of the shards of a run's source streams.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::emulators::{Emulators, Shard};
@@ -35,17 +37,23 @@ pub struct ShardOf {
 }
 
 impl Prepared {
-    /// What the streams of these look like in the end.
+    /// What the streams of these look like in the end. `fed` is how many records each shard of the source got.
     pub(super) async fn resharded(
         &self,
         emulators: &Emulators,
+        fed: &BTreeMap<String, u64>,
         reshardings: impl Iterator<Item = &Resharding>,
     ) -> Result<Vec<Resharded>, Error> {
         let mut all = Vec::new();
         for Resharding { stream, splits, merges, .. } in reshardings {
             let mut shards = Vec::new();
             for Shard { id, parents, open, .. } in emulators.kinesis.lineage(stream).await? {
-                let records = emulators.kinesis.all_of_shard(stream, &id).await?.len() as u64;
+                // What was fed may be forgotten by now.
+                let records = if stream == self.chain.fed() {
+                    fed.get(&id).copied().unwrap_or_default()
+                } else {
+                    emulators.kinesis.all_of_shard(stream, &id).await?.len() as u64
+                };
                 shards.push(ShardOf { shard: id, parents, open, records });
             }
             all.push(Resharded { stream: stream.clone(), splits: *splits, merges: *merges, shards });

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -10,8 +10,9 @@ use crate::cargo::Binary;
 use crate::emulators::{Emulators, Meter, ShardContent};
 use crate::environment::{Deployment, KillKind, KillPlan, Observed, Pool, Target};
 use crate::error::Error;
+use crate::history::History;
 use crate::mapping::{Chain, Destinations, FunctionName, Link, Mapping, Pace, Tally};
-use crate::progress::Progress;
+use crate::progress::{Progress, Recorded};
 use crate::template::{EventSource, Function, Position};
 
 use super::feed::{Fed, Shards};
@@ -45,10 +46,24 @@ impl Prepared {
         progress: &Arc<dyn Progress>,
     ) -> Result<Report, Error> {
         let started = Instant::now();
-        let Fed { emulators, shards, resharded } = fed;
-        let links = self.links(executables, &emulators, shards, progress);
-        let mut chain = Chain { links, reshardings: self.reshardings(), emulators: Arc::clone(&emulators) };
-        let ran = chain.run(progress).await;
+        let Fed { emulators, shards, mut feeder } = fed;
+        let history = Arc::new(History::default());
+        progress.watch(&history);
+        let progress: &Arc<dyn Progress> =
+            &(Arc::new(Recorded { history: Arc::clone(&history), progress: Arc::clone(progress) })
+                as Arc<dyn Progress>);
+        let to_come = if feeder.is_done() { 0 } else { 2 * self.options.reshards };
+        let links = self.links(executables, &emulators, shards, to_come, progress, &history);
+        let first = links.first().map(|link| Arc::clone(&link.mapping));
+        let records_done = || first.as_ref().map_or(0, |first| first.tally.records.load(Ordering::Relaxed));
+        let mut chain = Chain {
+            links,
+            reshardings: self.reshardings(),
+            fed: Arc::clone(&feeder.done),
+            records: self.records.len() as u64,
+            emulators: Arc::clone(&emulators),
+        };
+        let ran = tokio::try_join!(chain.run(progress), feeder.run(&emulators, records_done)).map(drop);
         let Chain { links, reshardings, .. } = chain;
         let mut cpu = Vec::new();
         for link in &links {
@@ -70,8 +85,12 @@ impl Prepared {
         for Link { mapping, .. } in &links {
             mapping.what_is_lost().for_each(|lost| progress.warn(&lost));
         }
-        let resharded = self.resharded(&emulators, resharded.iter().chain(&reshardings)).await?;
-        let report = Report { resharded, ..self.report(&links, &emulators, collected?, &cpu, wall)? };
+        let resharded = if self.options.reshards > 0 { Some(&feeder.resharding) } else { None };
+        let resharded = self.resharded(&emulators, &feeder.content, resharded.into_iter().chain(&reshardings)).await?;
+        let report = Report { resharded, ..self.report(&links, &emulators, collected?, &cpu, wall, history.tell())? };
+        if let Some(kept) = &kept {
+            kept.set_used(&report.cost.used)?;
+        }
         Ok(Report { kept: kept.map(|kept| kept.folder), ..report })
     }
 
@@ -98,10 +117,12 @@ impl Prepared {
         executables: &BTreeMap<String, PathBuf>,
         emulators: &Arc<Emulators>,
         shards: Shards,
+        to_come: u64,
         progress: &Arc<dyn Progress>,
+        history: &Arc<History>,
     ) -> Vec<Link> {
         let functions = &self.chain.functions;
-        let plans = self.kill_plans(shards.first().map_or(&[], Vec::as_slice));
+        let plans = self.kill_plans();
         let mut links = Vec::new();
         for (place, ((function, shards), plan)) in functions.iter().zip(shards).zip(plans).enumerate() {
             let deployment = Deployment {
@@ -109,7 +130,7 @@ impl Prepared {
                 executable: executables.get(&function.binary).cloned().unwrap_or_default(),
                 folder: self.template.folder().to_path_buf(),
                 emulators: Arc::clone(emulators),
-                meter: Arc::new(Meter::default()),
+                meter: Arc::new(Meter::of(Arc::clone(history), function.journal_table().is_some())),
                 progress: Arc::clone(progress),
                 started: AtomicU64::new(0),
                 longest_ms: AtomicU64::new(0),
@@ -120,13 +141,13 @@ impl Prepared {
             let rotates = self.options.environments.is_some();
             let factor = function.source.factor as usize;
             let environments =
-                self.options.environments.map_or(self.most(place, &shards) * factor, |count| count as usize);
+                self.options.environments.map_or(self.most(place, &shards, to_come) * factor, |count| count as usize);
             let mapping = Arc::new(Mapping {
                 pool: Pool::new(deployment, environments, rotates, plan),
                 function: FunctionName { id: function.id.clone(), name: function.name.clone() },
                 kinesis: emulators.kinesis.clone(),
                 source: self.source(function),
-                pace: Pace::REPLAY,
+                pace: if self.options.realtime.is_some() { Pace::AT_WORK } else { Pace::REPLAY },
                 destinations: Destinations::new(&function.id, emulators.queues.clone(), self.buckets()),
                 drains: self.options.drain && function.journal_table().is_some(),
                 ticks: self.ticks.get(place).cloned().flatten(),
@@ -137,9 +158,10 @@ impl Prepared {
         links
     }
 
-    /// The most shards that the source of a function ever has, a split being the most that can happen to one.
-    fn most(&self, place: usize, shards: &[ShardContent]) -> usize {
-        let to_come = if self.chain.upstream(place).is_empty() { 0 } else { 2 * self.options.reshards };
+    /// The most shards that the source of a function ever has, a split being the most that can happen to one. So many
+    /// are still to come of the first one's.
+    fn most(&self, place: usize, shards: &[ShardContent], to_come: u64) -> usize {
+        let to_come = if self.chain.upstream(place).is_empty() { to_come } else { 2 * self.options.reshards };
         shards.len() + usize::try_from(to_come).unwrap_or(usize::MAX)
     }
 
@@ -159,10 +181,10 @@ impl Prepared {
     }
 
     /// A plan for each function, over what the first one is known to get.
-    fn kill_plans(&self, fed: &[ShardContent]) -> Vec<KillPlan> {
+    fn kill_plans(&self) -> Vec<KillPlan> {
         let functions = &self.chain.functions;
         let size = functions.first().map_or(1, |function| u64::from(self.batch_size(function)));
-        let batches = fed.iter().map(|shard| shard.records.div_ceil(size)).sum();
+        let batches = (self.records.len() as u64).div_ceil(size);
         let targets: Vec<Target> =
             functions.iter().map(|function| Target { commits: function.journal_table().is_some() }).collect();
         let kinds: &[KillKind] = if self.disturbance.is_some() { &KillKind::ALL } else { &KillKind::SUDDEN };

@@ -56,6 +56,8 @@ pub struct Scenario {
     pub shards: Option<u32>,
     /// How many records a batch holds; the template decides if this is open.
     pub batch_size: Option<u32>,
+    /// Where a record says when it came: a JSON pointer to epoch milliseconds or an RFC 3339 text.
+    pub arrival: Option<String>,
     /// The `scenario.toml` itself.
     pub file: PathBuf,
 }

@@ -37,6 +37,7 @@ struct Settings {
     final_by: Option<Spanned<Vec<String>>>,
     expect_order: Option<Spanned<bool>>,
     late_fields: Option<Spanned<BTreeMap<String, String>>>,
+    arrival: Option<Spanned<String>>,
     shards: Option<Spanned<u32>>,
     batch_size: Option<Spanned<u32>>,
 }
@@ -107,6 +108,7 @@ pub(super) fn parse(file: &Path, name: &str, text: &str, findings: &mut Findings
         late_fields: settings.late_fields.map(Spanned::into_inner).unwrap_or_default(),
         shards: settings.shards.map(Spanned::into_inner),
         batch_size: settings.batch_size.map(Spanned::into_inner),
+        arrival: settings.arrival.map(Spanned::into_inner),
         file: file.to_path_buf(),
     })
 }
@@ -201,6 +203,11 @@ impl Check<'_> {
     fn numbers(&mut self, settings: &Settings) {
         if let Some(shards) = settings.shards.as_ref().filter(|shards| *shards.get_ref() == 0) {
             self.problem(shards, "shards is 0; at least 1 is expected");
+        }
+        if let Some(arrival) = &settings.arrival
+            && let Err(why) = check_pointer(arrival.get_ref())
+        {
+            self.problem(arrival, format!("arrival: {why}"));
         }
         if let Some(size) = settings.batch_size.as_ref().filter(|size| !(1..=10_000).contains(size.get_ref())) {
             self.problem(size, format!("batch_size is {}; 1 to 10000 is expected", size.get_ref()));

@@ -39,7 +39,7 @@ pub enum Slot {
 
 impl Slot {
     /// A slot from its stored bytes.
-    pub(super) fn stored(bytes: &[u8]) -> Self {
+    pub(crate) fn stored(bytes: &[u8]) -> Self {
         let known = cbor::decoded(bytes).and_then(|slot| known(&slot));
         known.unwrap_or_else(|| Self::Other(cbor::shown(bytes)))
     }
