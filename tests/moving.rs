@@ -8,6 +8,7 @@ use departures::{Departures, Flight};
 use serde_json::Value;
 use tempfile::TempDir;
 use tidemill::handler::{Handler, Limits, Work};
+use tidemill::testing::simulation::Message;
 use tidemill::{EventTime, Json, Kinesis, OutOfOrder, Pipeline, Tumbling};
 use tidemill_aws::DynamoStore;
 use tidemill_core::SequenceNumber;
@@ -23,7 +24,7 @@ use tidemill_tests::{Inbox, STREAM, of_batch};
 const SHARD: &str = "shardId-000000000000";
 const BATCH: usize = 500;
 
-type Batch = Vec<(SequenceNumber, EventTime, tidemill_tests::Flight)>;
+type Batch = Vec<(SequenceNumber, EventTime, Message)>;
 
 /// `departures`, under any name and of any version.
 fn pipeline(name: &str, version: u32) -> Pipeline {
@@ -59,7 +60,7 @@ fn flights() -> Batch {
         let sequence = SequenceNumber::parse(&(number + 1).to_string()).expect("digits");
         let arrival = EventTime::from_millis(value["landed_at"].as_i64().expect("a time"));
         let partition_key = value["origin"].as_str().expect("an airport").to_owned();
-        (sequence, arrival, tidemill_tests::Flight { partition_key, payload: line.to_owned().into() }.into())
+        (sequence, arrival, Message { partition_key, payload: line.to_owned().into() })
     };
     text.lines().enumerate().map(flight).collect()
 }

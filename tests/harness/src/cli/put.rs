@@ -216,7 +216,7 @@ impl Counted {
             self.refused.push((number, format!("{} bytes; a Kinesis record holds 1 MiB", payload.len())));
             return None;
         }
-        Some((number, Record { payload, partition_key }))
+        Some((number, Record { payload: payload.into(), partition_key }))
     }
 
     fn count(&mut self, put: Put, numbers: &[usize]) {

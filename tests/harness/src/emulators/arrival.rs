@@ -55,7 +55,7 @@ mod tests {
     async fn records_arrive_when_the_clock_says() {
         let kinesis = Kinesis::new();
         kinesis.create_stream("s", 1).await.unwrap();
-        let record = || [Record { payload: b"x".to_vec(), partition_key: String::from("k") }];
+        let record = || [Record { payload: b"x".as_slice().into(), partition_key: String::from("k") }];
         kinesis.put("s", &record()).await.unwrap();
         tokio::time::sleep(Duration::from_millis(61_007)).await;
         kinesis.put("s", &record()).await.unwrap();

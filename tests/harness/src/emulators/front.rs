@@ -158,7 +158,8 @@ impl Door {
     fn tell(&self, fate: Fate, service: Service) {
         let Some(history) = self.meter.history() else { return };
         match (fate, service) {
-            (Fate::Passes, _) => {}
+            // Queues have no faults.
+            (Fate::Passes, _) | (_, Service::Sqs) => {}
             (Fate::Throttled, Service::DynamoDb) => history.happened("DynamoDB throttled"),
             (Fate::Throttled, Service::Kinesis) => history.happened("Kinesis throttled"),
             (Fate::Unanswered, Service::DynamoDb) => history.happened("DynamoDB failed behind a success"),

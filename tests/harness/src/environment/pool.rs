@@ -158,6 +158,7 @@ impl Pool {
         if let Some(history) = self.deployment.meter.history() {
             match &outcome {
                 Outcome::Response(_) => {}
+                Outcome::Throttled => history.failed("throttled"),
                 Outcome::Lost => history.failed("answer lost"),
                 Outcome::Killed(KillKind::InFlight) => history.failed("killed within a batch"),
                 Outcome::Killed(KillKind::BeforeFlush) => history.failed("killed before flush"),

@@ -88,7 +88,7 @@ impl Entry {
             pipeline,
             reason: text("reason").unwrap_or_default(),
             message: text("message").unwrap_or_default(),
-            record: Record { payload, partition_key },
+            record: Record { payload: payload.into(), partition_key },
         })
     }
 }
@@ -145,7 +145,7 @@ mod tests {
             "partition_key": "JFK", "arrival": 5, "payload_base64": "/w==",
         }));
         let read = Entry::read(&taken(&bytes)).unwrap();
-        assert_eq!(read.record, Record { payload: vec![0xff], partition_key: String::from("JFK") });
+        assert_eq!(read.record, Record { payload: vec![0xff].into(), partition_key: String::from("JFK") });
         assert_eq!((read.pipeline.as_str(), read.identity.stream.as_str()), ("a b", "in"));
         assert_eq!((read.identity.sequence.as_str(), read.identity.sub_sequence), ("7", 2));
     }

@@ -193,8 +193,10 @@ impl Scene {
 
     /// Puts records, each under its key.
     pub(crate) async fn put_keyed(&self, records: &[(&str, &str)]) {
-        let record =
-            |(key, data): &(&str, &str)| Record { payload: data.as_bytes().to_vec(), partition_key: (*key).to_owned() };
+        let record = |(key, data): &(&str, &str)| Record {
+            payload: data.as_bytes().to_vec().into(),
+            partition_key: (*key).to_owned(),
+        };
         let records: Vec<Record> = records.iter().map(record).collect();
         self.kinesis.put(STREAM, &records).await.expect("cannot put");
     }
