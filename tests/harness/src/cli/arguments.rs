@@ -1,5 +1,6 @@
 //! Commands and options.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
@@ -91,6 +92,13 @@ pub(super) enum Command {
     Serve(ServeArguments),
     /// Look at the state of pipelines: shards, what is kept for a key, a commit
     State(Box<StateArguments>),
+    /// Measure what a record costs, in an optimised build: events a CPU-second, by phase
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// What to measure: `cargo tidemill bench --help`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+        arguments: Vec<OsString>,
+    },
     /// List the scenarios: the folders in events/ beside the template
     #[command(after_help = LIST_EXAMPLES)]
     List,

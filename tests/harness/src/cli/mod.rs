@@ -5,6 +5,7 @@
 //! interrupted. `serve` is meant to be interrupted: that is its 0.
 
 mod arguments;
+mod bench;
 mod list;
 mod outputs;
 mod serve;
@@ -50,6 +51,7 @@ pub fn main() -> ExitCode {
 
 async fn perform(command: Command, template: Option<PathBuf>) -> Result<ExitCode, Error> {
     match command {
+        Command::Bench { arguments } => unless_interrupted(bench::run(arguments)).await,
         Command::List => list::run(template.as_deref()),
         Command::Replay(replay) => unless_interrupted(run(replay.options(template), &replay)).await,
         Command::State(state) => unless_interrupted(state::run(*state, template)).await,

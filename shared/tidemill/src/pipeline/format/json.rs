@@ -28,7 +28,7 @@ impl<T: DeserializeOwned + 'static> Format for Json<T> {
     type Event<'a> = T;
 
     fn decode(&self, payload: &[u8]) -> Result<T, Reject> {
-        serde_json::from_slice(payload).map_err(undecodable)
+        read(payload)
     }
 }
 
@@ -74,10 +74,13 @@ impl<B: Borrows> Format for JsonRef<B> {
     type Event<'a> = B::Of<'a>;
 
     fn decode<'a>(&self, payload: &'a [u8]) -> Result<B::Of<'a>, Reject> {
-        serde_json::from_slice(payload).map_err(undecodable)
+        read(payload)
     }
 }
 
-fn undecodable(error: serde_json::Error) -> Reject {
-    Reject::new(Reason::Undecodable, error.to_string())
+/// As `from_slice` reads it. Text that is UTF-8 as a whole need not be looked at string by string; of bytes that are not,
+/// the wrong ones may stand in fields that are skipped.
+fn read<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, Reject> {
+    let read = str::from_utf8(payload).map_or_else(|_| serde_json::from_slice(payload), serde_json::from_str);
+    read.map_err(|error| Reject::new(Reason::Undecodable, error.to_string()))
 }
