@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::compact::{Compact, Filling};
 use crate::{Corrupt, Reason, Reject, codec};
 
 /// What results are grouped by. Its stored bytes (CBOR) order results that are due at the same time.
@@ -130,8 +130,8 @@ impl<K: Key, E: fmt::Display> IntoKey for Result<K, E> {
 }
 
 /// The stored bytes of a key: its CBOR encoding. Their order decides between results due at the same time. Cheap to clone.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct KeyBytes(Arc<[u8]>);
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyBytes(Compact<22>);
 
 impl KeyBytes {
     /// The bytes of `key`.
@@ -144,7 +144,9 @@ impl KeyBytes {
 
     /// The CBOR bytes of anything.
     pub(crate) fn encoded<T: Serialize + ?Sized>(key: &T) -> Result<Self, Reject> {
-        codec::encode(key).map(|bytes| Self(bytes.into()))
+        let mut bytes = Filling::new();
+        codec::encode_into(key, &mut bytes)?;
+        Ok(Self(bytes.finish()))
     }
 
     /// Bytes read from the journal.
@@ -163,6 +165,12 @@ impl KeyBytes {
     /// The bytes.
     pub fn as_slice(&self) -> &[u8] {
         &self.0
+    }
+}
+
+impl fmt::Debug for KeyBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("KeyBytes").field(&self.as_slice()).finish()
     }
 }
 

@@ -17,6 +17,7 @@
 
 pub mod aggregate;
 pub mod codec;
+mod compact;
 mod format;
 mod hash;
 mod key;

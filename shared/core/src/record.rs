@@ -3,30 +3,63 @@
 use std::any::Any;
 use std::cmp::Ordering;
 use std::fmt;
-use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::compact::Compact;
 use crate::{EventTime, Reject};
 
 /// A Kinesis sequence number: an opaque decimal number of up to 129 digits that grows within one shard.
 ///
 /// Compared as a number, never as text; kept without leading zeros. Cheap to clone.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct SequenceNumber(Arc<str>);
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct SequenceNumber(Compact<DIGITS>);
+
+/// How many digits need no allocation: those of AWS have 56.
+const DIGITS: usize = 62;
 
 impl SequenceNumber {
     /// Reads a decimal number of 1 to 129 digits; `None` for anything else.
     pub fn parse(digits: &str) -> Option<Self> {
-        let valid = (1..=129).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
-        let significant = digits.trim_start_matches('0');
-        valid.then(|| Self(if significant.is_empty() { "0" } else { significant }.into()))
+        Self::parse_ascii(digits.as_bytes())
+    }
+
+    /// The same, of bytes.
+    pub fn parse_ascii(digits: &[u8]) -> Option<Self> {
+        // All of them are looked at, which takes vectors; stopping at the first that is none does not.
+        let are_digits = digits.iter().fold(true, |all, byte| all & byte.is_ascii_digit());
+        if !(1..=129).contains(&digits.len()) || !are_digits {
+            return None;
+        }
+        let zeros = digits.iter().take(digits.len() - 1).take_while(|digit| **digit == b'0').count();
+        Some(Self(digits[zeros..].into()))
+    }
+
+    fn of(text: &str) -> Self {
+        Self(text.as_bytes().into())
     }
 
     /// The decimal digits.
     pub fn as_str(&self) -> &str {
-        &self.0
+        str::from_utf8(&self.0).expect("made of text")
+    }
+}
+
+impl fmt::Debug for SequenceNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SequenceNumber").field(&self.as_str()).finish()
+    }
+}
+
+impl Serialize for SequenceNumber {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for SequenceNumber {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self::of(&text))
     }
 }
 
@@ -44,7 +77,7 @@ impl PartialOrd for SequenceNumber {
 
 impl fmt::Display for SequenceNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
@@ -63,7 +96,7 @@ pub struct Position {
 impl Position {
     /// Before all others.
     pub fn first() -> Self {
-        Self { sequence: SequenceNumber("0".into()), sub_sequence: 0 }
+        Self { sequence: SequenceNumber::of("0"), sub_sequence: 0 }
     }
 }
 

@@ -61,7 +61,7 @@ impl Sent<'_> {
     }
 
     /// Remembers the output; whether it is new.
-    pub(crate) fn take<C>(&self, state: &mut KeyState<'_, '_, C>) -> bool {
+    pub(crate) fn take<C>(&self, state: &mut KeyState<'_, C>) -> bool {
         match &self.place {
             SentPlace::Commit { number, index } => take_of_commit(state, *number, *index),
             SentPlace::Record { position, index, floor } => take_of_record(state, position, *index, floor),
@@ -69,7 +69,7 @@ impl Sent<'_> {
     }
 }
 
-fn take_of_commit<C>(state: &mut KeyState<'_, '_, C>, number: u64, index: u32) -> bool {
+fn take_of_commit<C>(state: &mut KeyState<'_, C>, number: u64, index: u32) -> bool {
     let commits = match state.cell(&Slot::Commits) {
         Some(Cell::Commits(known)) if number < known.number => return false,
         Some(Cell::Commits(known)) if number == known.number => match known.with(index) {
@@ -108,22 +108,22 @@ impl Commits {
     }
 }
 
-fn take_of_record<C>(state: &mut KeyState<'_, '_, C>, position: &Position, index: u32, floor: &Position) -> bool {
+fn take_of_record<C>(state: &mut KeyState<'_, C>, position: &Position, index: u32, floor: &Position) -> bool {
     let known = match state.cell(&Slot::Floor) {
-        Some(Cell::Floor(known)) => Some(known.clone()),
+        Some(Cell::Floor(known)) => Some(Position::clone(known)),
         _ => None,
     };
-    let output = Slot::Output(position.clone(), index);
+    let output = Slot::Output(Box::new(position.clone()), index);
     if known.as_ref().is_some_and(|known| position < known) || state.cell(&output).is_some() {
         return false;
     }
     if known.as_ref().is_none_or(|known| known < floor) {
         let first = known.unwrap_or_else(Position::first);
         state
-            .slots(Slot::Output(first, 0), Slot::Output(floor.clone(), 0))
+            .slots(Slot::Output(Box::new(first), 0), Slot::Output(Box::new(floor.clone()), 0))
             .into_iter()
             .for_each(|slot| state.remove(slot));
-        state.put_cell(Slot::Floor, Cell::Floor(floor.clone()));
+        state.put_cell(Slot::Floor, Cell::Floor(Box::new(floor.clone())));
     }
     state.put_cell(output, Cell::Output);
     true
@@ -132,7 +132,7 @@ fn take_of_record<C>(state: &mut KeyState<'_, '_, C>, position: &Position, index
 /// Takes in what a parent shard took of a producer. Each parent saw the outputs of its own part of the keys: of commits
 /// the later one counts, since all of the earlier was sent before it and so lies in parents that are through; of floors
 /// the higher one, for the same reason.
-pub(crate) fn inherit<C>(state: &mut KeyState<'_, '_, C>, slot: Slot, cell: Cell<C>) {
+pub(crate) fn inherit<C>(state: &mut KeyState<'_, C>, slot: Slot, cell: Cell<C>) {
     match (&slot, cell, state.cell(&slot)) {
         (Slot::Commits, Cell::Commits(theirs), Some(Cell::Commits(ours))) => {
             let commits = match theirs.number.cmp(&ours.number) {
@@ -162,8 +162,8 @@ pub(crate) fn inherit<C>(state: &mut KeyState<'_, '_, C>, slot: Slot, cell: Cell
     }
 }
 
-fn forget_below<C>(state: &mut KeyState<'_, '_, C>, floor: &Position) {
-    let below = state.slots(Slot::Output(Position::first(), 0), Slot::Output(floor.clone(), 0));
+fn forget_below<C>(state: &mut KeyState<'_, C>, floor: &Position) {
+    let below = state.slots(Slot::Output(Box::new(Position::first()), 0), Slot::Output(Box::new(floor.clone()), 0));
     below.into_iter().for_each(|slot| state.remove(slot));
 }
 
@@ -175,14 +175,13 @@ mod tests {
 
     use super::*;
     use crate::SequenceNumber;
-    use crate::state::{Cells, Edit};
+    use crate::state::Cells;
 
     fn take(cells: &mut Cells<()>, place: SentPlace) -> bool {
         let sent = Sent { producer: "p".into(), place };
-        let mut edit = Edit::new(cells);
+        let mut edit = cells.edit(&|_, _| None);
         let is_new = sent.take(&mut edit.key(sent.key().expect("a key")));
-        let staged = edit.into();
-        cells.take_over(staged, |_, _| None);
+        edit.finish();
         is_new
     }
 
@@ -237,21 +236,20 @@ mod tests {
         let commits = |number, taken: &[(u32, u32)]| Commits { number, taken: taken.to_vec() };
         let mut cells = Cells::<()>::new();
         let mut inherit_all = |slot: &Slot, cell: Cell<()>| {
-            let mut edit = Edit::new(&cells);
+            let mut edit = cells.edit(&|_, _| None);
             inherit(&mut edit.key(KeyBytes::encoded("p").expect("a key")), slot.clone(), cell);
-            let staged = edit.into();
-            cells.take_over(staged, |_, _| None);
+            edit.finish();
         };
         for known in
             [commits(6, &[(0, 9)]), commits(7, &[(0, 1), (4, 4)]), commits(7, &[(2, 2)]), commits(5, &[(0, 0)])]
         {
             inherit_all(&Slot::Commits, Cell::Commits(known));
         }
-        inherit_all(&Slot::Floor, Cell::Floor(at(3)));
+        inherit_all(&Slot::Floor, Cell::Floor(Box::new(at(3))));
         for number in [2, 3, 5] {
-            inherit_all(&Slot::Output(at(number), 0), Cell::Output);
+            inherit_all(&Slot::Output(Box::new(at(number)), 0), Cell::Output);
         }
-        inherit_all(&Slot::Floor, Cell::Floor(at(4)));
+        inherit_all(&Slot::Floor, Cell::Floor(Box::new(at(4))));
         assert!(!take(&mut cells, SentPlace::Commit { number: 7, index: 2 }));
         assert!(take(&mut cells, SentPlace::Commit { number: 7, index: 3 }));
         assert!(!take(&mut cells, SentPlace::Record { position: at(3), index: 0, floor: at(1) }), "below the floor");

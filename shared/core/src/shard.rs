@@ -92,7 +92,7 @@ impl<E: Events, K: Key, O: Operator<E, K>> KeyedPipeline<E, K, O> {
         event: E::Event<'_>,
         (time, watermark, own): (EventTime, Watermark, HashRange),
         edit: &mut Edit<'_, O::Cell>,
-        verdict: &mut Verdict,
+        verdict: &mut Verdict<'_>,
     ) -> Result<(), Reject> {
         let key = self.keying.key(&event, record)?;
         let bytes = guard("encoding the key", || KeyBytes::of(&key))?;
@@ -107,23 +107,36 @@ impl<E: Events, K: Key, O: Operator<E, K>> KeyedPipeline<E, K, O> {
         }
         let subject = Subject::new(&key, &bytes, &self.keying.route);
         let now = Now { watermark, time, record: Some(record) };
-        let mut turn = Turn { subject, now, outputs: &mut verdict.outputs };
+        let mut turn = Turn { subject, now, outputs: verdict.outputs };
         match guard("the operator", || self.operator.apply(event, &mut turn, &mut state))? {
             Applied::Kept => verdict.kept = true,
             Applied::Late => verdict.late = verdict.late.take().or_else(|| Some(turn.subject.text())),
         }
         Ok(())
     }
+
+    fn fire(
+        &self,
+        due: &Due,
+        watermark: Watermark,
+        edit: &mut Edit<'_, O::Cell>,
+        outputs: &mut Vec<Output>,
+    ) -> Result<(), Reject> {
+        let key: K = due.key.key().map_err(|Corrupt(e)| Reject::new(Reason::Failed, e))?;
+        let subject = Subject::new(&key, &due.key, &self.keying.route);
+        let now = Now { watermark, time: due.at, record: None };
+        let mut turn = Turn { subject, now, outputs };
+        guard("the operator", || self.operator.fire(&due.slot, &mut turn, &mut edit.key(due.key.clone())))
+    }
 }
 
 /// What became of a record's events.
-#[derive(Default)]
-struct Verdict {
+struct Verdict<'o> {
     kept: bool,
     repeated: bool,
     /// The key of the first event that was late for every window.
     late: Option<String>,
-    outputs: Vec<Output>,
+    outputs: &'o mut Vec<Output>,
 }
 
 struct TypedShard<E: Events, K: Key, O: Operator<E, K>> {
@@ -136,46 +149,24 @@ struct TypedShard<E: Events, K: Key, O: Operator<E, K>> {
 impl<E: Events, K: Key, O: Operator<E, K>> TypedShard<E, K, O> {
     /// Fires the cell that is due first, if any is due at the step's watermark.
     fn fire_next(&mut self, step: &mut Step) -> bool {
-        let Some(due) = self.cells.first_due(step.progress.watermark).cloned() else { return false };
+        let Self { pipeline, cells, .. } = self;
+        let Some(due) = cells.first_due(step.progress.watermark).cloned() else { return false };
         step.fired += 1;
-        let mut outputs = Vec::new();
-        let mut edit = Edit::new(&self.cells);
+        let before = step.outputs.len();
+        let due_of = |slot: &Slot, cell: &Cell<O::Cell>| pipeline.due(slot, cell);
+        let mut edit = cells.edit(&due_of);
         if matches!(due.slot, Slot::Taken(_)) {
-            edit.key(due.key.clone()).remove(due.slot.clone());
-        } else if let Err(reject) = self.fire(&due, step.progress.watermark, &mut edit, &mut outputs) {
+            edit.key(due.key.clone()).remove(due.slot);
+        } else if let Err(reject) = pipeline.fire(&due, step.progress.watermark, &mut edit, &mut step.outputs) {
             // What it did is undone, but it must not fire again.
-            edit = Edit::new(&self.cells);
-            edit.key(due.key.clone()).remove(due.slot.clone());
-            outputs = vec![failed(&due, self.key_text(&due.key), reject)];
+            drop(edit);
+            step.outputs.truncate(before);
+            step.outputs.push(failed(&due, key_text::<K>(&due.key), reject));
+            edit = cells.edit(&due_of);
+            edit.key(due.key.clone()).remove(due.slot);
         }
-        let staged = edit.into();
-        self.take_over(staged);
-        step.outputs.append(&mut outputs);
+        edit.finish();
         true
-    }
-
-    fn fire(
-        &self,
-        due: &Due,
-        watermark: Watermark,
-        edit: &mut Edit<'_, O::Cell>,
-        outputs: &mut Vec<Output>,
-    ) -> Result<(), Reject> {
-        let key: K = due.key.key().map_err(|Corrupt(e)| Reject::new(Reason::Failed, e))?;
-        let subject = Subject::new(&key, &due.key, &self.pipeline.keying.route);
-        let now = Now { watermark, time: due.at, record: None };
-        let mut turn = Turn { subject, now, outputs };
-        guard("the operator", || self.pipeline.operator.fire(&due.slot, &mut turn, &mut edit.key(due.key.clone())))
-    }
-
-    fn key_text(&self, key: &KeyBytes) -> String {
-        guard("the key's text", || Ok(key.key::<K>().map_or_else(|Corrupt(e)| e, |key| key.text())))
-            .unwrap_or_else(|reject| reject.message)
-    }
-
-    fn take_over(&mut self, staged: crate::state::Staged<O::Cell>) {
-        let pipeline = Arc::clone(&self.pipeline);
-        self.cells.take_over(staged, |slot, cell| pipeline.due(slot, cell));
     }
 
     /// Judges and applies one record under the present watermark, then raises the watermark.
@@ -190,53 +181,68 @@ impl<E: Events, K: Key, O: Operator<E, K>> TypedShard<E, K, O> {
             }
             Err(reject) => return step.outputs.push(quarantined(record, reject)),
         }
-        let pipeline = Arc::clone(&self.pipeline);
-        let mut edit = Edit::new(&self.cells);
-        let mut verdict = Verdict::default();
-        let (watermark, own) = (step.progress.watermark_for(record.partition_key), self.own);
+        let Self { pipeline, own, cells } = self;
+        let before = step.outputs.len();
+        let due_of = |slot: &Slot, cell: &Cell<O::Cell>| pipeline.due(slot, cell);
+        let mut edit = cells.edit(&due_of);
+        let mut verdict = Verdict { kept: false, repeated: false, late: None, outputs: &mut step.outputs };
+        let (watermark, own) = (step.progress.watermark_for(record.partition_key), *own);
         let reading = pipeline.reader.read(record, &mut |time, event| {
             pipeline.apply(record, event, (time, watermark, own), &mut edit, &mut verdict)
         });
-        let staged = edit.into();
-        match reading {
-            Reading::Refused(reject) => step.outputs.push(quarantined(record, reject)),
-            Reading::Timed { time, tag, taken } => {
-                let raises = !matches!(&taken, Err(reject) if reject.reason == Reason::Misrouted);
-                match taken {
-                    Ok(()) => {
-                        self.take_over(staged);
-                        conclude(record, time, verdict, step);
-                    }
-                    Err(reject) => step.outputs.push(quarantined(record, reject)),
-                }
-                if raises {
-                    step.progress.raise(time, tag, &pipeline.clock);
-                }
+        let Verdict { kept, repeated, late, .. } = verdict;
+        let (reject, read) = match reading {
+            Reading::Refused(reject) => (Some(reject), None),
+            Reading::Timed { time, tag, taken } => (taken.err(), Some((time, tag))),
+        };
+        let raises = !matches!(&reject, Some(reject) if reject.reason == Reason::Misrouted);
+        match (reject, read) {
+            (None, Some((time, _))) => {
+                edit.finish();
+                conclude(record, time, (kept, repeated, late), step);
             }
+            (reject, _) => {
+                drop(edit);
+                step.outputs.truncate(before);
+                step.outputs.extend(reject.map(|reject| quarantined(record, reject)));
+            }
+        }
+        if let Some((time, tag)) = read.filter(|_| raises) {
+            step.progress.raise(time, tag, &pipeline.clock);
         }
     }
 
     /// Whether the record is no repeat of an output of another pipeline that was taken before. It is remembered whatever
     /// becomes of it.
     fn is_new(&mut self, record: &Record<'_>) -> Result<bool, Reject> {
-        let Some(sent) = self.pipeline.reader.sent(record)? else { return Ok(true) };
-        let mut edit = Edit::new(&self.cells);
+        let Self { pipeline, cells, .. } = self;
+        let Some(sent) = pipeline.reader.sent(record)? else { return Ok(true) };
+        let due_of = |slot: &Slot, cell: &Cell<O::Cell>| pipeline.due(slot, cell);
+        let mut edit = cells.edit(&due_of);
         let is_new = sent.take(&mut edit.key(sent.key()?));
-        let staged = edit.into();
-        self.take_over(staged);
+        edit.finish();
         Ok(is_new)
     }
 }
 
+fn key_text<K: Key>(key: &KeyBytes) -> String {
+    guard("the key's text", || Ok(key.key::<K>().map_or_else(|Corrupt(e)| e, |key| key.text())))
+        .unwrap_or_else(|reject| reject.message)
+}
+
 /// A record is late iff each of its events is.
-fn conclude(record: &Record<'_>, time: EventTime, verdict: Verdict, step: &mut Step) {
-    step.outputs.extend(verdict.outputs);
-    match verdict.late {
-        Some(key_text) if !verdict.kept => {
+fn conclude(
+    record: &Record<'_>,
+    time: EventTime,
+    (kept, repeated, late_key): (bool, bool, Option<String>),
+    step: &mut Step,
+) {
+    match late_key {
+        Some(key_text) if !kept => {
             step.late += 1;
             step.outputs.push(late(record, time, key_text));
         }
-        _ if verdict.repeated && !verdict.kept => step.repeats += 1,
+        _ if repeated && !kept => step.repeats += 1,
         _ => {}
     }
 }
@@ -302,26 +308,26 @@ impl<E: Events, K: Key, O: Operator<E, K>> Shard for TypedShard<E, K, O> {
     }
 
     fn restore(&mut self, change: &Change) -> Result<(), Corrupt> {
-        let pipeline = Arc::clone(&self.pipeline);
-        self.cells.restore(change, |slot, cell| pipeline.due(slot, cell))
+        let Self { pipeline, cells, .. } = self;
+        cells.restore(change, &|slot, cell| pipeline.due(slot, cell))
     }
 
     fn inherit(&mut self, change: &Change, range: HashRange) -> Result<(), Corrupt> {
-        let pipeline = Arc::clone(&self.pipeline);
+        let Self { pipeline, cells, .. } = self;
         let is_own = |key: &KeyBytes| {
             let key: K = key.key()?;
-            let partition_key = guard("the routing closure", || Ok((pipeline.keying.route)(&key).into_owned()));
+            let partition_key = guard("the routing closure", || Ok(pipeline.keying.route.of(&key).into_owned()));
             let partition_key = partition_key.map_err(|reject| Corrupt(reject.message))?;
             Ok(range.contains(partition_hash(&partition_key)))
         };
-        self.cells.inherit(change, is_own, |slot, cell| pipeline.due(slot, cell))
+        cells.inherit(change, is_own, &|slot, cell| pipeline.due(slot, cell))
     }
 
     fn cells(&self) -> Vec<OpenCell> {
         let open = |(key, slot, due, cell): (&KeyBytes, &Slot, Option<EventTime>, &Cell<O::Cell>)| {
             let Cell::Operator(cell) = cell else { return None };
             let value = codec::encode(cell).unwrap_or_default();
-            Some(OpenCell { key_text: self.key_text(key), name: slot.to_string(), window: slot.span(), due, value })
+            Some(OpenCell { key_text: key_text::<K>(key), name: slot.to_string(), window: slot.span(), due, value })
         };
         let mut cells: Vec<OpenCell> = self.cells.iter().filter_map(open).collect();
         cells.sort_by_key(|cell| cell.due.unwrap_or(EventTime::from_millis(i64::MAX)));

@@ -7,9 +7,13 @@
 //!
 //! Plain bytes are a CBOR value; in format 2 its changes stand [packed](crate::packed) behind it.
 
+use std::cell::RefCell;
+use std::io;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tidemill_core::{Change, codec};
+use zstd::bulk::Compressor;
 
 use crate::{Format, packed};
 
@@ -35,10 +39,21 @@ pub(crate) fn seal<T: Stored>(format: Format, value: &mut T) -> Result<Vec<u8>, 
     if plain.len() > PLAIN_LIMIT {
         return Err(format!("{} bytes plain, at most {PLAIN_LIMIT} can be stored", plain.len()));
     }
-    let packed = zstd::bulk::compress(&plain, LEVEL).map_err(|e| format!("zstd: {e}"))?;
+    let packed = compress(&plain).map_err(|e| format!("zstd: {e}"))?;
     let length = u32::try_from(plain.len()).map_err(|e| e.to_string())?.to_be_bytes();
     let checksum = checksum(format, &length, &packed);
     Ok([MAGIC.as_slice(), &[format.version()], &checksum, &length, &packed].concat())
+}
+
+/// With a context that is made once a thread: making one takes longer than compressing most records.
+fn compress(plain: &[u8]) -> io::Result<Vec<u8>> {
+    thread_local! {
+        static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+    }
+    COMPRESSOR.with_borrow_mut(|made| match made {
+        Some(compressor) => compressor.compress(plain),
+        None => made.insert(Compressor::new(LEVEL)?).compress(plain),
+    })
 }
 
 fn plain_bytes<T: Stored>(format: Format, value: &mut T) -> Result<Vec<u8>, String> {

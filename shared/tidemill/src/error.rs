@@ -54,7 +54,7 @@ pub enum Error {
         /// The shard that waits.
         child: String,
         /// The parent's next record.
-        next: tidemill_core::SequenceNumber,
+        next: Box<tidemill_core::SequenceNumber>,
     },
     /// Outputs of a pipeline without journal were not all acknowledged.
     Sink(String),

@@ -3,7 +3,7 @@
 use tidemill_core::{Cause, Emission, LateRecord, Output, PaneId, Position, Timing};
 use twox_hash::XxHash3_128;
 
-use super::event::{self, Content, Event, Pane, Place, Window};
+use super::event::{self, Content, Event, Pane, Place};
 use super::{Destination, Destinations, Producer};
 
 /// What the outputs of one commit share, or those of one record in a pipeline without commits.
@@ -86,27 +86,19 @@ impl<'a> Envelope<'a> {
         let (id, name, place) = match self.numbers {
             Numbers::Commit(commit) => {
                 let id = format!("{}-{commit}-{index}", producer.incarnation);
-                (id, &producer.name, Place::Commit { commit: commit.to_string(), index })
+                (id, &producer.name, Place::Commit { commit, index })
             }
             Numbers::Record { position, floor } => {
-                let place = Place::Record {
-                    sequence: position.sequence.as_str(),
-                    subsequence: position.sub_sequence.to_string(),
-                    index,
-                    floor: floor.sequence.as_str(),
-                    floorsub: floor.sub_sequence.to_string(),
-                };
-                (format!("{}-{}-{index}", position.sequence, position.sub_sequence), &producer.place, place)
+                let id = format!("{}-{}-{index}", position.sequence, position.sub_sequence);
+                (id, &producer.place, Place::Record { position, index, floor })
             }
         };
         Event {
-            specversion: "1.0",
             id,
             source: &producer.source,
             kind,
             time: None,
             subject: None,
-            datacontenttype: content.media_type(),
             producer: name,
             place,
             pane: None,
@@ -148,16 +140,15 @@ impl<'a> Envelope<'a> {
     }
 }
 
-fn pane(id: &PaneId) -> Pane {
+fn pane(id: &PaneId) -> Pane<'_> {
     let PaneId { window, timing, index, replaces } = id;
-    let interval = |span: &tidemill_core::Span| format!("{}/{}", span.start.as_millis(), span.end.as_millis());
-    let says_watermark = *timing != Timing::Early && window.end.in_calendar();
+    let has_end = window.end.in_calendar();
     Pane {
-        watermark: says_watermark.then(|| window.end.as_millis().to_string()),
-        window: Window::of(*window),
+        watermark: (has_end && *timing != Timing::Early).then_some(window.end),
+        window: has_end.then_some(*window),
         paneindex: *index,
         panetiming: timing.as_str(),
-        panereplaces: (!replaces.is_empty()).then(|| replaces.iter().map(interval).collect::<Vec<_>>().join(" ")),
+        panereplaces: replaces,
     }
 }
 

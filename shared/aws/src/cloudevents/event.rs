@@ -2,90 +2,56 @@
 
 use std::borrow::Cow;
 
-use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use tidemill_core::{EventTime, Span};
+use tidemill_core::{EventTime, Position, Span};
+
+use super::object::Object;
 
 /// The most characters of a partition key. <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecord.html>
 const PARTITION_KEY_CHARS: usize = 256;
 
 /// One event; attributes that are `None` are left out.
-#[derive(Serialize)]
 pub(super) struct Event<'a> {
-    pub(super) specversion: &'static str,
+    /// Needs no escapes.
     pub(super) id: String,
     pub(super) source: &'a str,
-    #[serde(rename = "type")]
     pub(super) kind: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) time: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) subject: Option<Cow<'a, str>>,
-    pub(super) datacontenttype: &'static str,
     pub(super) producer: &'a str,
-    #[serde(flatten)]
     pub(super) place: Place<'a>,
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub(super) pane: Option<Pane>,
+    pub(super) pane: Option<Pane<'a>>,
     /// Which of several results of one firing, record or rank for its sink; left out of the first.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) panenumber: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) resultkey: Option<String>,
-    #[serde(flatten)]
     pub(super) content: Content<'a>,
 }
 
 /// Which of the producer's outputs it is.
-#[derive(Serialize)]
-#[serde(untagged)]
 pub(super) enum Place<'a> {
     /// Of a commit.
-    Commit { commit: String, index: usize },
+    Commit { commit: u64, index: usize },
     /// Of a record, where nothing is committed. Everything of records before `floor` is acknowledged.
-    Record { sequence: &'a str, subsequence: String, index: usize, floor: &'a str, floorsub: String },
+    Record { position: &'a Position, index: usize, floor: &'a Position },
 }
 
 /// Which pane a result is of.
-#[derive(Serialize)]
-pub(super) struct Pane {
+pub(super) struct Pane<'a> {
     /// No on-time result of this producer with an earlier end follows. Not the shard's watermark, which has passed
     /// results that are still to be sent. None for early results, which say nothing about others.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) watermark: Option<String>,
+    pub(super) watermark: Option<EventTime>,
     /// None for a window without end.
-    #[serde(flatten)]
-    pub(super) window: Option<Window>,
+    pub(super) window: Option<Span>,
     pub(super) paneindex: u32,
     pub(super) panetiming: &'static str,
     /// Windows of the key whose results are void, as `start/end` with blanks between.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) panereplaces: Option<String>,
-}
-
-#[derive(Serialize)]
-pub(super) struct Window {
-    windowstart: String,
-    windowend: String,
-}
-
-impl Window {
-    pub(super) fn of(window: Span) -> Option<Self> {
-        let has_end = window.end.in_calendar();
-        has_end.then(|| Self {
-            windowstart: window.start.as_millis().to_string(),
-            windowend: window.end.as_millis().to_string(),
-        })
-    }
+    pub(super) panereplaces: &'a [Span],
 }
 
 /// The event's data. Exactly one of the two.
-#[derive(Serialize)]
 pub(super) enum Content<'a> {
-    #[serde(rename = "data")]
     Json(&'a RawValue),
-    #[serde(rename = "data_base64")]
     Binary(String),
 }
 
@@ -109,7 +75,14 @@ impl<'a> Content<'a> {
         Self::Binary(base64_simd::STANDARD.encode_to_string(bytes))
     }
 
-    pub(super) const fn media_type(&self) -> &'static str {
+    fn len(&self) -> usize {
+        match self {
+            Self::Json(json) => json.get().len(),
+            Self::Binary(base64) => base64.len(),
+        }
+    }
+
+    const fn media_type(&self) -> &'static str {
         match self {
             Self::Json(_) => "application/json",
             Self::Binary(_) => "application/octet-stream",
@@ -118,8 +91,61 @@ impl<'a> Content<'a> {
 }
 
 impl Event<'_> {
+    /// In JSON, attributes always in the same order.
     pub(super) fn bytes(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("an event of strings and numbers always serialises")
+        let mut event = Object::with_capacity(self.content.len() + 640);
+        event.text("specversion", "1.0");
+        event.text("id", &self.id);
+        event.text("source", self.source);
+        event.text("type", self.kind);
+        self.time.iter().for_each(|time| event.text("time", time));
+        self.subject.iter().for_each(|subject| event.text("subject", subject));
+        event.text("datacontenttype", self.content.media_type());
+        event.text("producer", self.producer);
+        self.place.write(&mut event);
+        self.pane.iter().for_each(|pane| pane.write(&mut event));
+        self.panenumber.iter().for_each(|number| event.number("panenumber", *number));
+        self.resultkey.iter().for_each(|key| event.text("resultkey", key));
+        match &self.content {
+            Content::Json(json) => event.json("data", json),
+            Content::Binary(base64) => event.text("data_base64", base64),
+        }
+        event.finish()
+    }
+}
+
+impl Place<'_> {
+    fn write(&self, event: &mut Object) {
+        match self {
+            Self::Commit { commit, index } => {
+                event.digits("commit", *commit);
+                event.number("index", *index);
+            }
+            Self::Record { position, index, floor } => {
+                event.text("sequence", position.sequence.as_str());
+                event.digits("subsequence", position.sub_sequence);
+                event.number("index", *index);
+                event.text("floor", floor.sequence.as_str());
+                event.digits("floorsub", floor.sub_sequence);
+            }
+        }
+    }
+}
+
+impl Pane<'_> {
+    fn write(&self, event: &mut Object) {
+        self.watermark.iter().for_each(|watermark| event.digits("watermark", watermark.as_millis()));
+        if let Some(window) = self.window {
+            event.digits("windowstart", window.start.as_millis());
+            event.digits("windowend", window.end.as_millis());
+        }
+        event.number("paneindex", self.paneindex);
+        event.text("panetiming", self.panetiming);
+        if !self.panereplaces.is_empty() {
+            let interval = |span: &Span| format!("{}/{}", span.start.as_millis(), span.end.as_millis());
+            let intervals: Vec<String> = self.panereplaces.iter().map(interval).collect();
+            event.text("panereplaces", &intervals.join(" "));
+        }
     }
 }
 
@@ -145,8 +171,12 @@ pub(super) fn is_disallowed(character: char) -> bool {
 
 /// At most 256 characters, at least one.
 pub(super) fn partition_key(text: &str) -> String {
-    let key: String = text.chars().take(PARTITION_KEY_CHARS).collect();
-    if key.is_empty() { "-".to_owned() } else { key }
+    match text {
+        "" => "-".to_owned(),
+        // As many bytes are as many characters at most.
+        _ if text.len() <= PARTITION_KEY_CHARS => text.to_owned(),
+        _ => text.chars().take(PARTITION_KEY_CHARS).collect(),
+    }
 }
 
 /// A path segment of a URI reference. <https://www.rfc-editor.org/rfc/rfc3986#section-2.3>

@@ -10,6 +10,7 @@
 mod destination;
 mod envelope;
 mod event;
+mod object;
 mod quarantine;
 
 pub use destination::{Destination, Destinations, Producer};

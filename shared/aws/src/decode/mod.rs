@@ -5,6 +5,7 @@
 
 mod batch;
 mod error;
+mod scan;
 
 pub use batch::{Batch, SourceShard, Unpacked};
 pub use error::DecodeError;
@@ -39,6 +40,11 @@ pub enum Invocation<'a> {
 /// # Errors
 /// [`DecodeError`], which names record and field. Nothing of the event is taken then.
 pub fn decode(body: &[u8]) -> Result<Invocation<'_>, DecodeError> {
+    scan::scan(body).map_or_else(|| decode_any(body), |batch| Ok(Invocation::Batch(batch)))
+}
+
+/// The general way, for every shape.
+fn decode_any(body: &[u8]) -> Result<Invocation<'_>, DecodeError> {
     let body: Body<'_> = serde_json::from_slice(body)?;
     match (body.tidemill, body.records) {
         (Some(control), _) => control_event(control),
@@ -409,6 +415,44 @@ mod tests {
         }
     }
 
+    /// Field by field in the order of the service, which a map of JSON does not keep.
+    fn as_lambda_writes(payloads: &[(Vec<u8>, String, i64)]) -> Vec<u8> {
+        let record = |(n, (payload, key, millis)): (usize, &(Vec<u8>, String, i64))| {
+            let data = base64_simd::STANDARD.encode_to_string(payload);
+            let (sequence, key) = (format!("{SEQUENCE}{:03}", n + 95), json!(key));
+            let (seconds, rest) = (millis / 1_000, millis % 1_000);
+            format!(
+                r#"{{"kinesis":{{"kinesisSchemaVersion":"1.0","partitionKey":{key},"sequenceNumber":"{sequence}","data":"{data}","approximateArrivalTimestamp":{seconds}.{rest:03}}},"eventSource":"aws:kinesis","eventVersion":"1.0","eventID":"{SHARD}:{sequence}","eventName":"aws:kinesis:record","invokeIdentityArn":"arn:aws:iam::123456789012:role/role-name","awsRegion":"us-east-1","eventSourceARN":"{STREAM}"}}"#
+            )
+        };
+        let records: Vec<String> = payloads.iter().enumerate().map(record).collect();
+        format!(r#"{{"Records":[{}]}}"#, records.join(",")).into_bytes()
+    }
+
+    /// What may be written over an event: bytes that mean something in JSON, or in base64, or nothing.
+    fn damage() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![
+            any::<[u8; 1]>().prop_map(Vec::from),
+            "[0-9.eE+\\-]{1,3}|[\"\\\\,:{}\\[\\] ]{1,2}".prop_map(String::into_bytes)
+        ]
+    }
+
+    #[test]
+    fn what_lambda_writes_goes_the_short_way() {
+        let payloads = [(b"{}".to_vec(), "JFK".to_owned(), 1_789_808_243_705), (vec![], "\u{e9}".to_owned(), 20)];
+        let body = as_lambda_writes(&payloads);
+        let batch = scan::scan(&body).expect("a plain event");
+        assert_eq!(batch.records()[1].arrival.as_millis(), 20);
+        assert_eq!(batch.source().expect("a source").stream, STREAM);
+        assert_equals_the_reference(&body);
+        let others =
+            [(":0.020", ":00.020"), (":0.020", ":-0.020"), (":0.020", ":2e1"), ("JFK", "J\\u0046K"), ("]}", "]} ")];
+        for (from, to) in others {
+            let body = String::from_utf8(body.clone()).expect("text").replacen(from, to, 1);
+            assert!(scan::scan(body.as_bytes()).is_none(), "{to}");
+        }
+    }
+
     prop_compose! {
         /// An event and the arrival times of its records.
         fn arb_event()(
@@ -433,6 +477,23 @@ mod tests {
             let batch = batch_of(&body);
             let read = batch.records().into_iter().map(|record| record.arrival.as_millis());
             prop_assert_eq!(read.collect::<Vec<_>>(), arrivals);
+        }
+
+        #[test]
+        fn the_short_way_reads_what_the_general_way_reads(
+            payloads in prop::collection::vec((any::<Vec<u8>>(), "[a-z/]{1,9}|\\PC{1,9}", 0_i64..4_000_000_000_000), 1..12),
+            damage in prop::collection::vec((any::<prop::sample::Index>(), damage()), 0..3),
+        ) {
+            let mut body = as_lambda_writes(&payloads);
+            for (at, bytes) in damage {
+                let at = at.index(body.len());
+                let end = body.len().min(at + bytes.len());
+                body.splice(at..end, bytes);
+            }
+            if let Some(batch) = scan::scan(&body) {
+                let Ok(Invocation::Batch(general)) = decode_any(&body) else { panic!("no batch") };
+                prop_assert_eq!(format!("{:?}", batch), format!("{:?}", general));
+            }
         }
 
         #[test]

@@ -86,7 +86,7 @@ where
         &self,
         event: E::Event<'_>,
         turn: &mut Turn<'_, K>,
-        state: &mut KeyState<'_, '_, Side<L, R>>,
+        state: &mut KeyState<'_, Side<L, R>>,
     ) -> Result<Applied, Reject> {
         let Some(event) = (self.side)(&event) else { return Ok(Applied::Kept) };
         let time = turn.now.time;
@@ -112,7 +112,7 @@ where
         Ok(Applied::Kept)
     }
 
-    fn fire(&self, slot: &Slot, _: &mut Turn<'_, K>, state: &mut KeyState<'_, '_, Side<L, R>>) -> Result<(), Reject> {
+    fn fire(&self, slot: &Slot, _: &mut Turn<'_, K>, state: &mut KeyState<'_, Side<L, R>>) -> Result<(), Reject> {
         state.remove(slot.clone());
         Ok(())
     }

@@ -41,13 +41,12 @@ pub(crate) trait Operator<E: Events, K: Key>: Send + Sync + 'static {
         &self,
         event: E::Event<'_>,
         turn: &mut Turn<'_, K>,
-        state: &mut KeyState<'_, '_, Self::Cell>,
+        state: &mut KeyState<'_, Self::Cell>,
     ) -> Result<Applied, Reject>;
 
     /// Does what is due: afterwards the cell is gone or due later, else it would fire for ever. On an error nothing of it
     /// is kept and the step removes the cell.
-    fn fire(&self, slot: &Slot, turn: &mut Turn<'_, K>, state: &mut KeyState<'_, '_, Self::Cell>)
-    -> Result<(), Reject>;
+    fn fire(&self, slot: &Slot, turn: &mut Turn<'_, K>, state: &mut KeyState<'_, Self::Cell>) -> Result<(), Reject>;
 
     /// What stored state depends on, by name. The key is added by the step.
     fn fingerprint(&self) -> BTreeMap<String, String>;

@@ -100,7 +100,7 @@ where
         &self,
         event: E::Event<'_>,
         turn: &mut Turn<'_, K>,
-        state: &mut KeyState<'_, '_, RankedCell<T>>,
+        state: &mut KeyState<'_, RankedCell<T>>,
     ) -> Result<Applied, Reject> {
         let new = (turn.now.time, (self.take)(event));
         let mut kept = state.get(&SLOT).map_or_else(Vec::new, |cell| cell.kept.clone());
@@ -124,12 +124,7 @@ where
         Ok(Applied::Kept)
     }
 
-    fn fire(
-        &self,
-        slot: &Slot,
-        _: &mut Turn<'_, K>,
-        state: &mut KeyState<'_, '_, RankedCell<T>>,
-    ) -> Result<(), Reject> {
+    fn fire(&self, slot: &Slot, _: &mut Turn<'_, K>, state: &mut KeyState<'_, RankedCell<T>>) -> Result<(), Reject> {
         state.remove(slot.clone());
         Ok(())
     }

@@ -11,6 +11,24 @@ use crate::{EventTime, Events, HashRange, Key, KeyBytes, Reason, Record, Reject,
 pub type KeyFn<E, K> = Box<dyn for<'a, 'e> Fn(&'e <E as Events>::Event<'a>) -> Result<K, Reject> + Send + Sync>;
 /// An erased routing closure: the partition key under which the producer puts a key's records.
 pub type RouteFn<K> = Box<dyn for<'k> Fn(&'k K) -> Cow<'k, str> + Send + Sync>;
+
+/// The partition key under which the producer puts a key's records.
+pub enum Route<K> {
+    /// Each key has its own.
+    ByKey(RouteFn<K>),
+    /// All have the same.
+    Constant(String),
+}
+
+impl<K> Route<K> {
+    /// The partition key of a key.
+    pub fn of<'k>(&'k self, key: &'k K) -> Cow<'k, str> {
+        match self {
+            Self::ByKey(route) => route(key),
+            Self::Constant(partition_key) => Cow::Borrowed(partition_key),
+        }
+    }
+}
 /// An erased closure that tells an event's id: its CBOR bytes.
 pub type IdFn<E> = Box<dyn for<'a, 'e> Fn(&'e <E as Events>::Event<'a>) -> Result<Vec<u8>, Reject> + Send + Sync>;
 
@@ -19,7 +37,7 @@ pub struct Keying<E: Events, K> {
     /// The key of an event.
     pub key: KeyFn<E, K>,
     /// The partition key of a key.
-    pub route: RouteFn<K>,
+    pub route: Route<K>,
     /// The id of an event, and for how long in event time it is remembered.
     pub dedup: Option<(IdFn<E>, Duration)>,
 }
@@ -27,7 +45,7 @@ pub struct Keying<E: Events, K> {
 impl<E: Events, K: Key> Keying<E, K> {
     pub(crate) fn key(&self, event: &E::Event<'_>, record: &Record<'_>) -> Result<K, Reject> {
         let key = guard("the key closure", || (self.key)(event))?;
-        match guard("the routing closure", || Ok((self.route)(&key) == record.partition_key))? {
+        match guard("the routing closure", || Ok(self.route.of(&key) == record.partition_key))? {
             true => Ok(key),
             false => Err(self.misrouted(&key, record.partition_key)),
         }
@@ -36,7 +54,7 @@ impl<E: Events, K: Key> Keying<E, K> {
     /// The partition key under which the event must come; `None` if its key cannot be told.
     pub(crate) fn partition_key(&self, event: &E::Event<'_>) -> Option<String> {
         let key = guard("the key closure", || (self.key)(event)).ok()?;
-        guard("the routing closure", || Ok((self.route)(&key).into_owned())).ok()
+        guard("the routing closure", || Ok(self.route.of(&key).into_owned())).ok()
     }
 
     /// Remembers the event; whether it is new. One is known until the watermark reaches its time and the horizon.
@@ -45,7 +63,7 @@ impl<E: Events, K: Key> Keying<E, K> {
         event: &E::Event<'_>,
         time: EventTime,
         watermark: Watermark,
-        state: &mut KeyState<'_, '_, C>,
+        state: &mut KeyState<'_, C>,
     ) -> Result<bool, Reject> {
         let Some((id, horizon)) = &self.dedup else { return Ok(true) };
         let slot = Slot::Taken(guard("the id closure", || id(event))?);
@@ -72,7 +90,7 @@ impl<E: Events, K: Key> Keying<E, K> {
     }
 
     fn misrouted(&self, key: &K, partition_key: &str) -> Reject {
-        let expected = (self.route)(key);
+        let expected = self.route.of(key);
         let key_text = guard("the key's text", || Ok(key.text())).unwrap_or_else(|reject| reject.message);
         let message = format!(
             "key {key_text} must come under partition key {expected:?}, but the record has {partition_key:?}: records of \
@@ -87,16 +105,16 @@ impl<E: Events, K: Key> Keying<E, K> {
 pub(crate) struct Subject<'k, K> {
     pub(crate) key: &'k K,
     pub(crate) bytes: &'k KeyBytes,
-    route: &'k RouteFn<K>,
+    route: &'k Route<K>,
 }
 
 impl<'k, K: Key> Subject<'k, K> {
-    pub(crate) const fn new(key: &'k K, bytes: &'k KeyBytes, route: &'k RouteFn<K>) -> Self {
+    pub(crate) const fn new(key: &'k K, bytes: &'k KeyBytes, route: &'k Route<K>) -> Self {
         Self { key, bytes, route }
     }
 
     pub(crate) fn partition_key(&self) -> String {
-        (self.route)(self.key).into_owned()
+        self.route.of(self.key).into_owned()
     }
 
     /// The key as a person reads it; its bytes if its own text panics.

@@ -7,7 +7,7 @@ mod time;
 
 pub use decode::{Decode, DecodeTimed, Tagged, TimeFn};
 pub(crate) use keying::Subject;
-pub use keying::{IdFn, KeyFn, Keying, RouteFn};
+pub use keying::{IdFn, KeyFn, Keying, Route, RouteFn};
 pub use stage::{Enrich, Filter, FlatMap, Map, TryMap, events};
 pub use time::IntoEventTime;
 

@@ -17,20 +17,23 @@ pub(crate) enum Cell<C> {
     /// What was taken of a producer with commits.
     Commits(Commits),
     /// Everything of a producer before this place was taken.
-    Floor(Position),
+    Floor(Box<Position>),
     /// An output at or behind the floor that was taken.
     Output,
 }
 
 impl<C: Serialize + DeserializeOwned> Cell<C> {
     pub(super) fn encode(&self) -> Result<Vec<u8>, Reject> {
+        // Enough for most, so that they do not grow from nothing.
+        let mut bytes = Vec::with_capacity(64);
         match self {
-            Self::Operator(cell) => codec::encode(cell),
-            Self::Taken(until) => codec::encode(until),
-            Self::Commits(commits) => codec::encode(commits),
-            Self::Floor(floor) => codec::encode(floor),
-            Self::Output => codec::encode(&()),
-        }
+            Self::Operator(cell) => codec::encode_into(cell, &mut bytes),
+            Self::Taken(until) => codec::encode_into(until, &mut bytes),
+            Self::Commits(commits) => codec::encode_into(commits, &mut bytes),
+            Self::Floor(floor) => codec::encode_into(floor, &mut bytes),
+            Self::Output => codec::encode_into(&(), &mut bytes),
+        }?;
+        Ok(bytes)
     }
 
     pub(super) fn decode(slot: &Slot, bytes: &[u8]) -> Result<Self, Corrupt> {

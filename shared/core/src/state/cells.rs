@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::edit::{DueOf, Undo};
+use super::slots::Slots;
 use super::{Cell, Change, Corrupt, Edit, Slot, StateKey};
 use crate::{EventTime, KeyBytes, PartRange, Reject, Watermark, codec, repeats};
 
@@ -22,47 +24,102 @@ pub(crate) struct Due {
     pub(crate) slot: Slot,
 }
 
-/// A cell, when it is due, and about how many bytes it takes when stored: known once it was encoded for a commit.
-struct Entry<T> {
-    cell: T,
+/// A cell as the step in progress has it, and beside that as of the last commit.
+pub(super) struct Entry<C> {
+    /// `None` if the step took it away.
+    pub(super) now: Option<Cell<C>>,
+    /// When it is due.
+    pub(super) due: Option<EventTime>,
+    /// About how many bytes it takes when stored: known once it was encoded for a commit.
+    pub(super) bytes: usize,
+    pub(super) kept: Kept<C>,
+}
+
+/// A cell as of the last commit.
+pub(super) enum Kept<C> {
+    /// As it is now: the step did not touch it.
+    Same,
+    /// There was none.
+    Vacant,
+    /// Another.
+    Other(Box<Stored<C>>),
+}
+
+pub(super) struct Stored<C> {
+    cell: Cell<C>,
     due: Option<EventTime>,
     bytes: usize,
 }
 
-/// All cells of a shard: those of the last commit, and over them those that the step in progress touched.
+impl<C> Entry<C> {
+    const fn stored(cell: Cell<C>, due: Option<EventTime>, bytes: usize) -> Self {
+        Self { now: Some(cell), due, bytes, kept: Kept::Same }
+    }
+
+    /// The first change of the step follows: what was committed is set aside.
+    pub(super) fn touch(&mut self) {
+        if let Some(cell) = self.now.take() {
+            self.kept = Kept::Other(Box::new(Stored { cell, due: self.due, bytes: self.bytes }));
+        }
+    }
+
+    /// As it was at the last commit, at which there was one.
+    pub(super) fn discard(&mut self, id: &CellId, due: &mut BTreeSet<Due>) {
+        if let Kept::Other(stored) = std::mem::replace(&mut self.kept, Kept::Same) {
+            move_due(due, id, self.due, stored.due);
+            *self = Self::stored(stored.cell, stored.due, stored.bytes);
+        }
+    }
+
+    fn committed(&self) -> Option<(Option<EventTime>, &Cell<C>)> {
+        match &self.kept {
+            Kept::Same => self.now.as_ref().map(|cell| (self.due, cell)),
+            Kept::Vacant => None,
+            Kept::Other(stored) => Some((stored.due, &stored.cell)),
+        }
+    }
+
+    fn committed_bytes(&self) -> usize {
+        match &self.kept {
+            Kept::Same => self.bytes,
+            Kept::Vacant => 0,
+            Kept::Other(stored) => stored.bytes,
+        }
+    }
+}
+
+/// All cells of a shard by key, and of those that the step in progress touched how they were at the last commit.
 ///
-/// `kept` is exactly the state as of the view's last commit until `install`, so an image of it may be taken meanwhile.
-/// `due` follows the step in progress at once, and `discard` takes it back.
+/// That, the kept state, is exactly the state as of the view's last commit until `install`, so an image of it may be
+/// taken meanwhile. `due` follows the step in progress at once, and `discard` takes it back.
 pub(crate) struct Cells<C> {
-    kept: BTreeMap<CellId, Entry<Cell<C>>>,
-    touched: BTreeMap<CellId, Entry<Option<Cell<C>>>>,
-    due: BTreeSet<Due>,
+    pub(super) keys: BTreeMap<StateKey, Slots<Entry<C>>>,
+    /// What the step touched; a cell that came, went and came again stands there more than once.
+    pub(super) touched: Vec<CellId>,
+    /// What the edit in progress changed, in order. Empty between edits, as is `emptied`.
+    pub(super) undo: Vec<Undo<C>>,
+    /// Keys that may have been left without a cell.
+    pub(super) emptied: Vec<StateKey>,
+    pub(super) due: BTreeSet<Due>,
     /// The sum over the kept cells.
     bytes: usize,
 }
 
 impl<C> Cells<C> {
     pub(crate) const fn new() -> Self {
-        Self { kept: BTreeMap::new(), touched: BTreeMap::new(), due: BTreeSet::new(), bytes: 0 }
-    }
-
-    pub(super) fn get(&self, id: &CellId) -> Option<&Cell<C>> {
-        match self.touched.get(id) {
-            Some(touched) => touched.cell.as_ref(),
-            None => self.kept.get(id).map(|kept| &kept.cell),
+        Self {
+            keys: BTreeMap::new(),
+            touched: Vec::new(),
+            undo: Vec::new(),
+            emptied: Vec::new(),
+            due: BTreeSet::new(),
+            bytes: 0,
         }
     }
 
-    /// The slots of a key in a range that are taken now or were at the last commit.
-    pub(super) fn slots(&self, first: &CellId, end: &CellId) -> BTreeSet<Slot> {
-        let kept = self.kept.range(first..end).map(|(id, _)| id.slot.clone());
-        kept.chain(self.touched.range(first..end).map(|(id, _)| id.slot.clone())).collect()
-    }
-
-    /// The last cell in a range that is taken now or was at the last commit.
-    pub(super) fn last(&self, first: &CellId, end: &CellId) -> Option<&CellId> {
-        let kept = self.kept.range(first..end).next_back().map(|(id, _)| id);
-        kept.max(self.touched.range(first..end).next_back().map(|(id, _)| id))
+    /// Begins what a record or a firing does. `due_of` says when a cell is due.
+    pub(crate) const fn edit<'c>(&'c mut self, due_of: DueOf<'c, C>) -> Edit<'c, C> {
+        Edit::new(self, due_of)
     }
 
     /// The cell that is due first, if it is at `watermark`.
@@ -75,43 +132,38 @@ impl<C> Cells<C> {
         self.due.first().map(|due| due.at)
     }
 
-    /// Takes over what a record or a firing changed. `due` says when a cell is due.
-    pub(crate) fn take_over(&mut self, edit: Staged<C>, due: impl Fn(&Slot, &Cell<C>) -> Option<EventTime>) {
-        for (id, cell) in edit.0 {
-            let due = cell.as_ref().and_then(|cell| due(&id.slot, cell));
-            let before = match self.touched.get(&id) {
-                Some(touched) => touched.due,
-                None => self.kept.get(&id).and_then(|kept| kept.due),
-            };
-            self.move_due(&id, before, due);
-            if cell.is_none() && !self.kept.contains_key(&id) {
-                // It came and went within the step: nothing to store, and nothing for later looks to pass over.
-                self.touched.remove(&id);
+    pub(crate) fn install(&mut self) {
+        for id in std::mem::take(&mut self.touched) {
+            let Some(slots) = self.keys.get_mut(&id.key) else { continue };
+            let Some(entry) = slots.get_mut(&id.slot) else { continue };
+            self.bytes -= entry.committed_bytes();
+            if entry.now.is_some() {
+                self.bytes += entry.bytes;
+                entry.kept = Kept::Same;
             } else {
-                self.touched.insert(id, Entry { cell, due, bytes: 0 });
+                slots.remove(&id.slot);
+                self.forget_if_empty(&id.key);
             }
         }
     }
 
-    fn move_due(&mut self, id: &CellId, before: Option<EventTime>, after: Option<EventTime>) {
-        if before == after {
-            return;
-        }
-        let entry = |at| Due { at, key: id.key.bytes.clone(), slot: id.slot.clone() };
-        before.map(entry).map(|due| self.due.remove(&due));
-        after.map(entry).map(|due| self.due.insert(due));
-    }
-
-    pub(crate) fn install(&mut self) {
-        for (id, touched) in std::mem::take(&mut self.touched) {
-            self.keep(id, touched);
-        }
-    }
-
     pub(crate) fn discard(&mut self) {
-        for (id, touched) in std::mem::take(&mut self.touched) {
-            let kept = self.kept.get(&id).and_then(|kept| kept.due);
-            self.move_due(&id, touched.due, kept);
+        for id in std::mem::take(&mut self.touched) {
+            let Some(slots) = self.keys.get_mut(&id.key) else { continue };
+            let Some(entry) = slots.get_mut(&id.slot) else { continue };
+            if matches!(entry.kept, Kept::Vacant) {
+                move_due(&mut self.due, &id, entry.due, None);
+                slots.remove(&id.slot);
+                self.forget_if_empty(&id.key);
+            } else {
+                entry.discard(&id, &mut self.due);
+            }
+        }
+    }
+
+    fn forget_if_empty(&mut self, key: &StateKey) {
+        if self.keys.get(key).is_some_and(Slots::is_empty) {
+            self.keys.remove(key);
         }
     }
 
@@ -122,98 +174,115 @@ impl<C> Cells<C> {
 
     /// All kept cells, by key.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&KeyBytes, &Slot, Option<EventTime>, &Cell<C>)> {
-        self.kept.iter().map(|(id, kept)| (&id.key.bytes, &id.slot, kept.due, &kept.cell))
+        let cells =
+            self.keys.iter().flat_map(|(key, slots)| slots.iter().map(|(slot, entry)| (&key.bytes, slot, entry)));
+        cells.filter_map(|(key, slot, entry)| entry.committed().map(|(due, cell)| (key, slot, due, cell)))
     }
 
-    /// Puts a cell among the kept ones, or takes it away; `due` knows of it already.
-    fn keep(&mut self, id: CellId, entry: Entry<Option<Cell<C>>>) {
-        let Entry { cell, due, bytes } = entry;
-        let before = match cell {
-            Some(cell) => {
-                self.bytes += bytes;
-                self.kept.insert(id, Entry { cell, due, bytes })
-            }
-            None => self.kept.remove(&id),
+    /// Puts a cell among the kept ones, or takes it away. No step is in progress.
+    fn keep(&mut self, id: CellId, entry: Option<Entry<C>>) {
+        let slots = self.keys.entry(id.key.clone()).or_default();
+        let (due, bytes) = entry.as_ref().map_or((None, 0), |entry| (entry.due, entry.bytes));
+        let before = match entry {
+            Some(entry) => slots.insert(id.slot.clone(), entry),
+            None => slots.remove(&id.slot),
         };
-        self.bytes -= before.map_or(0, |before| before.bytes);
+        let (due_before, bytes_before) = before.map_or((None, 0), |before| (before.due, before.bytes));
+        move_due(&mut self.due, &id, due_before, due);
+        self.bytes = self.bytes + bytes - bytes_before;
+        self.forget_if_empty(&id.key);
     }
+}
+
+pub(super) fn move_due(all: &mut BTreeSet<Due>, id: &CellId, before: Option<EventTime>, after: Option<EventTime>) {
+    if before == after {
+        return;
+    }
+    let entry = |at| Due { at, key: id.key.bytes.clone(), slot: id.slot.clone() };
+    before.map(entry).map(|due| all.remove(&due));
+    after.map(entry).map(|due| all.insert(due));
 }
 
 impl<C: Serialize + DeserializeOwned> Cells<C> {
     /// What the step changed, by key.
     pub(crate) fn changes(&mut self) -> Result<Vec<Change>, Reject> {
-        let encoded = |(id, touched): (&CellId, &mut Entry<Option<Cell<C>>>)| {
-            let change = change(id, touched.cell.as_ref())?;
-            touched.bytes = change.bytes();
-            Ok(change)
+        self.touched.sort_unstable();
+        self.touched.dedup();
+        let Self { keys, touched, .. } = self;
+        let mut encoder = Encoder::default();
+        let encoded = |id: &CellId| {
+            let entry = keys.get_mut(&id.key)?.get_mut(&id.slot)?;
+            let change = encoder.change(&id.key, &id.slot, entry.now.as_ref());
+            Some(change.inspect(|change| entry.bytes = change.bytes()))
         };
-        self.touched.iter_mut().map(encoded).collect()
+        touched.iter().filter_map(encoded).collect()
     }
 
     /// All cells of the range as of the last commit, without the step in progress.
     pub(crate) fn image(&self, range: &PartRange) -> Result<Vec<Change>, Reject> {
-        let first = CellId { key: StateKey::before(range.first), slot: Slot::FIRST };
-        let inside = self.kept.range(first..).take_while(|(id, _)| id.key.hash <= range.last);
-        inside.map(|(id, kept)| change(id, Some(&kept.cell))).collect()
+        let inside = self.keys.range(StateKey::before(range.first)..).take_while(|(key, _)| key.hash <= range.last);
+        let cells = inside.flat_map(|(key, slots)| slots.iter().map(move |(slot, entry)| (key, slot, entry)));
+        let mut encoder = Encoder::default();
+        let kept = |(key, slot, entry): (_, _, &Entry<C>)| {
+            entry.committed().map(|(_, cell)| encoder.change(key, slot, Some(cell)))
+        };
+        cells.filter_map(kept).collect()
     }
 
-    /// Takes in a change read from the journal. `due` says when a cell is due.
-    pub(crate) fn restore(
-        &mut self,
-        change: &Change,
-        due: impl Fn(&Slot, &Cell<C>) -> Option<EventTime>,
-    ) -> Result<(), Corrupt> {
+    /// Takes in a change read from the journal. `due_of` says when a cell is due.
+    pub(crate) fn restore(&mut self, change: &Change, due_of: DueOf<'_, C>) -> Result<(), Corrupt> {
         let key = StateKey::of(KeyBytes::stored(&change.key));
         let id = CellId { key, slot: codec::decode(&change.slot)? };
         let cell = change.value.as_deref().map(|value| Cell::decode(&id.slot, value)).transpose()?;
-        let due = cell.as_ref().and_then(|cell| due(&id.slot, cell));
-        let before = self.kept.get(&id).and_then(|kept| kept.due);
-        self.move_due(&id, before, due);
-        self.keep(id, Entry { cell, due, bytes: change.bytes() });
+        let entry = cell.map(|cell| {
+            let due = due_of(&id.slot, &cell);
+            Entry::stored(cell, due, change.bytes())
+        });
+        self.keep(id, entry);
         Ok(())
     }
-}
 
-impl<C: Serialize + DeserializeOwned> Cells<C> {
     /// Takes in a cell of a parent's state, if it is this shard's: `is_own` says so of a key.
     pub(crate) fn inherit(
         &mut self,
         change: &Change,
         is_own: impl FnOnce(&KeyBytes) -> Result<bool, Corrupt>,
-        due: impl Fn(&Slot, &Cell<C>) -> Option<EventTime>,
+        due_of: DueOf<'_, C>,
     ) -> Result<(), Corrupt> {
         let (key, slot) = (KeyBytes::stored(&change.key), codec::decode(&change.slot)?);
         match (&slot, change.value.as_deref()) {
             (Slot::Commits | Slot::Floor | Slot::Output(..), Some(value)) => {
                 let cell = Cell::decode(&slot, value)?;
-                let mut edit = Edit::new(self);
+                let mut edit = self.edit(due_of);
                 repeats::inherit(&mut edit.key(key), slot, cell);
-                let staged = edit.into();
-                self.take_over(staged, due);
+                edit.finish();
                 // What was taken lies in no overlay: there is no step.
                 self.changes().map_err(|reject| Corrupt(reject.message))?;
                 self.install();
                 Ok(())
             }
-            _ if is_own(&key)? => self.restore(change, due),
+            _ if is_own(&key)? => self.restore(change, due_of),
             _ => Ok(()),
         }
     }
 }
 
-fn change<C: Serialize + DeserializeOwned>(id: &CellId, cell: Option<&Cell<C>>) -> Result<Change, Reject> {
-    Ok(Change {
-        key: id.key.bytes.as_slice().to_vec(),
-        slot: codec::encode(&id.slot)?,
-        value: cell.map(Cell::encode).transpose()?,
-    })
-}
+/// Encodes cells, and remembers the bytes of the last slot: neighbours mostly lie in the same window.
+#[derive(Default)]
+struct Encoder(Option<(Slot, Vec<u8>)>);
 
-/// What a record or a firing changed, apart from the cells until it succeeded.
-pub(crate) struct Staged<C>(pub(super) BTreeMap<CellId, Option<Cell<C>>>);
-
-impl<C> From<Edit<'_, C>> for Staged<C> {
-    fn from(edit: Edit<'_, C>) -> Self {
-        edit.staged
+impl Encoder {
+    fn change<C: Serialize + DeserializeOwned>(
+        &mut self,
+        key: &StateKey,
+        slot: &Slot,
+        cell: Option<&Cell<C>>,
+    ) -> Result<Change, Reject> {
+        let bytes = match &self.0 {
+            Some((last, bytes)) if last == slot => bytes.clone(),
+            _ => self.0.insert((slot.clone(), codec::encode(slot)?)).1.clone(),
+        };
+        let value = cell.map(Cell::encode).transpose()?;
+        Ok(Change { key: key.bytes.as_slice().to_vec(), slot: bytes, value })
     }
 }

@@ -1,42 +1,119 @@
 //! What one record or one firing does to the state: all of it or nothing.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use super::cells::{CellId, Staged};
-use super::{Cell, Cells, Slot, StateKey};
-use crate::KeyBytes;
+use super::cells::{CellId, Cells, Due, Entry, Kept, move_due};
+use super::slots::Slots;
+use super::{Cell, Slot, StateKey};
+use crate::{EventTime, KeyBytes};
 
-/// The state as one record or firing sees and changes it. Dropped, it changed nothing; its [`Staged`] changes are taken
-/// over by [`Cells::take_over`].
+/// When a cell is due.
+pub(crate) type DueOf<'c, C> = &'c dyn Fn(&Slot, &Cell<C>) -> Option<EventTime>;
+
+/// The state as one record or firing sees and changes it. Dropped without [`finish`](Self::finish), it changed nothing.
 pub(crate) struct Edit<'c, C> {
-    cells: &'c Cells<C>,
-    pub(super) staged: Staged<C>,
+    cells: &'c mut Cells<C>,
+    due_of: DueOf<'c, C>,
+}
+
+/// How a cell was before one change of an edit.
+pub(super) struct Undo<C> {
+    id: CellId,
+    before: Before<C>,
+}
+
+enum Before<C> {
+    /// There was none.
+    Vacant,
+    /// As of the last commit.
+    Kept,
+    /// As the step had left it.
+    Touched(Option<Cell<C>>, Option<EventTime>),
+    /// It came within the step, and the change took it away.
+    Removed(Entry<C>),
 }
 
 impl<'c, C> Edit<'c, C> {
-    pub(crate) const fn new(cells: &'c Cells<C>) -> Self {
-        Self { cells, staged: Staged(BTreeMap::new()) }
+    pub(super) const fn new(cells: &'c mut Cells<C>, due_of: DueOf<'c, C>) -> Self {
+        Self { cells, due_of }
     }
 
     /// The cells of one key.
-    pub(crate) fn key(&mut self, bytes: KeyBytes) -> KeyState<'_, 'c, C> {
-        KeyState { key: StateKey::of(bytes), edit: self }
+    pub(crate) fn key(&mut self, bytes: KeyBytes) -> KeyState<'_, C> {
+        let key = StateKey::of(bytes);
+        let Cells { keys, undo, emptied, due, .. } = &mut *self.cells;
+        let slots = keys.entry(key.clone()).or_default();
+        if slots.is_empty() {
+            emptied.push(key.clone());
+        }
+        KeyState { key, slots, undo, emptied, due, due_of: self.due_of }
+    }
+
+    /// Leaves the changes in the step.
+    pub(crate) fn finish(self) {
+        let Cells { undo, touched, .. } = &mut *self.cells;
+        let is_first = |undo: Undo<C>| match undo.before {
+            Before::Vacant | Before::Kept => Some(undo.id),
+            Before::Touched(..) | Before::Removed(_) => None,
+        };
+        touched.extend(undo.drain(..).filter_map(is_first));
+    }
+}
+
+impl<C> Drop for Edit<'_, C> {
+    fn drop(&mut self) {
+        let Cells { keys, undo, emptied, due, .. } = &mut *self.cells;
+        for Undo { id, before } in undo.drain(..).rev() {
+            let slots = keys.entry(id.key.clone()).or_default();
+            before.restore(&id, slots, due);
+        }
+        for key in emptied.drain(..) {
+            if keys.get(&key).is_some_and(Slots::is_empty) {
+                keys.remove(&key);
+            }
+        }
+    }
+}
+
+impl<C> Before<C> {
+    fn restore(self, id: &CellId, slots: &mut Slots<Entry<C>>, due: &mut BTreeSet<Due>) {
+        match self {
+            Self::Vacant => {
+                let gone = slots.remove(&id.slot);
+                move_due(due, id, gone.and_then(|gone| gone.due), None);
+            }
+            Self::Removed(entry) => {
+                move_due(due, id, None, entry.due);
+                slots.insert(id.slot.clone(), entry);
+            }
+            Self::Kept => {
+                if let Some(entry) = slots.get_mut(&id.slot) {
+                    entry.discard(id, due);
+                }
+            }
+            Self::Touched(cell, at) => {
+                if let Some(entry) = slots.get_mut(&id.slot) {
+                    move_due(due, id, entry.due, at);
+                    (entry.now, entry.due) = (cell, at);
+                }
+            }
+        }
     }
 }
 
 /// The cells of one key.
-pub(crate) struct KeyState<'e, 'c, C> {
+pub(crate) struct KeyState<'e, C> {
     key: StateKey,
-    edit: &'e mut Edit<'c, C>,
+    slots: &'e mut Slots<Entry<C>>,
+    undo: &'e mut Vec<Undo<C>>,
+    emptied: &'e mut Vec<StateKey>,
+    due: &'e mut BTreeSet<Due>,
+    due_of: DueOf<'e, C>,
 }
 
-impl<C> KeyState<'_, '_, C> {
+impl<C> KeyState<'_, C> {
     pub(crate) fn cell(&self, slot: &Slot) -> Option<&Cell<C>> {
-        let id = self.id(slot.clone());
-        match self.edit.staged.0.get(&id) {
-            Some(staged) => staged.as_ref(),
-            None => self.edit.cells.get(&id),
-        }
+        self.slots.get(slot)?.now.as_ref()
     }
 
     /// The operator's cell in a slot.
@@ -57,13 +134,40 @@ impl<C> KeyState<'_, '_, C> {
     }
 
     pub(crate) fn put_cell(&mut self, slot: Slot, cell: Cell<C>) {
-        let id = self.id(slot);
-        self.edit.staged.0.insert(id, Some(cell));
+        let at = (self.due_of)(&slot, &cell);
+        self.change(slot, Some(cell), at);
     }
 
     pub(crate) fn remove(&mut self, slot: Slot) {
-        let id = self.id(slot);
-        self.edit.staged.0.insert(id, None);
+        self.change(slot, None, None);
+    }
+
+    fn change(&mut self, slot: Slot, cell: Option<Cell<C>>, at: Option<EventTime>) {
+        let id = CellId { key: self.key.clone(), slot };
+        let Some(entry) = self.slots.get_mut(&id.slot) else {
+            if cell.is_some() {
+                move_due(self.due, &id, None, at);
+                self.slots.insert(id.slot.clone(), Entry { now: cell, due: at, bytes: 0, kept: Kept::Vacant });
+                self.undo.push(Undo { id, before: Before::Vacant });
+            }
+            return;
+        };
+        move_due(self.due, &id, entry.due, at);
+        let before = if cell.is_none() && matches!(entry.kept, Kept::Vacant) {
+            // It came and went within the step: nothing to store, and nothing for later looks to pass over.
+            let Some(entry) = self.slots.remove(&id.slot) else { return };
+            self.emptied.extend(self.slots.is_empty().then(|| self.key.clone()));
+            Before::Removed(entry)
+        } else if matches!(entry.kept, Kept::Same) {
+            entry.touch();
+            (entry.now, entry.due) = (cell, at);
+            Before::Kept
+        } else {
+            let before = Before::Touched(std::mem::replace(&mut entry.now, cell), entry.due);
+            entry.due = at;
+            before
+        };
+        self.undo.push(Undo { id, before });
     }
 
     /// The taken slots from `first` on and before `end`, in order.
@@ -71,26 +175,13 @@ impl<C> KeyState<'_, '_, C> {
         if first >= end {
             return Vec::new();
         }
-        let (first, end) = (self.id(first), self.id(end));
-        let mut slots = self.edit.cells.slots(&first, &end);
-        slots.extend(self.edit.staged.0.range(&first..&end).map(|(id, _)| id.slot.clone()));
-        slots.into_iter().filter(|slot| self.cell(slot).is_some()).collect()
+        let taken = self.slots.range(&first, &end).filter(|(_, entry)| entry.now.is_some());
+        taken.map(|(slot, _)| slot.clone()).collect()
     }
 
     /// The last taken slot from `first` on and before `end`, which lies behind it.
     pub(crate) fn last_slot(&self, first: Slot, end: Slot) -> Option<Slot> {
-        let (first, mut end) = (self.id(first), self.id(end));
-        loop {
-            let staged = self.edit.staged.0.range(&first..&end).next_back().map(|(id, _)| id);
-            let last = staged.max(self.edit.cells.last(&first, &end))?.clone();
-            if self.cell(&last.slot).is_some() {
-                return Some(last.slot);
-            }
-            end = last;
-        }
-    }
-
-    fn id(&self, slot: Slot) -> CellId {
-        CellId { key: self.key.clone(), slot }
+        let mut taken = self.slots.range(&first, &end).filter(|(_, entry)| entry.now.is_some());
+        taken.next_back().map(|(slot, _)| slot.clone())
     }
 }

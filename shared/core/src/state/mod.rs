@@ -4,9 +4,10 @@ mod cell;
 mod cells;
 mod edit;
 mod slot;
+mod slots;
 
 pub(crate) use cell::Cell;
-pub(crate) use cells::{Cells, Due, Staged};
+pub(crate) use cells::{Cells, Due};
 pub(crate) use edit::{Edit, KeyState};
 pub(crate) use slot::Slot;
 

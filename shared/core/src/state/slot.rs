@@ -45,19 +45,14 @@ pub(crate) enum Slot {
     Floor,
     /// An output that was taken of a producer without commits: the place of its record, and which of several.
     #[serde(rename = "o")]
-    Output(Position, u32),
+    Output(Box<Position>, u32),
 }
 
 impl Slot {
-    /// Before all slots.
-    pub(super) const FIRST: Self = Self::Window(EventTime::from_millis(i64::MIN), EventTime::from_millis(i64::MIN));
-
     pub(crate) const fn window(window: Span) -> Self {
         Self::Window(window.start, window.end)
     }
-}
 
-impl Slot {
     /// The window, if it is one's.
     pub(crate) const fn span(&self) -> Option<Span> {
         match self {

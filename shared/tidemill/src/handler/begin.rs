@@ -152,7 +152,7 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
             tracing::warn!(%journal, %next, "the event source began behind records of this shard: they are not counted");
             return Ok(());
         }
-        Err(Error::NotDrained { journal: journal.clone(), child: child.shard.clone(), next })
+        Err(Error::NotDrained { journal: journal.clone(), child: child.shard.clone(), next: Box::new(next) })
     }
 
     fn inherit(

@@ -1,12 +1,11 @@
 //! A pipeline that knows its key, and under which partition key each key's records come.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::time::Duration;
 
 use tidemill_core::aggregate::Kept as KeptValue;
 use tidemill_core::operator::{Keep, KeyedProcess, Process, Side};
-use tidemill_core::read::{IdFn, KeyFn, Keying, RouteFn};
+use tidemill_core::read::{IdFn, KeyFn, Keying, Route};
 use tidemill_core::window::Window;
 use tidemill_core::{Events, Key, KeyBytes, PartitionKey, Source};
 
@@ -17,7 +16,7 @@ use super::{IntervalJoined, Kept, Results, Timed, Windowed};
 pub struct ByKey;
 
 /// A closure gives the partition key of a key.
-pub struct Routed<K>(RouteFn<K>);
+pub struct Routed<K>(Route<K>);
 
 /// How the partition key of a key is known.
 #[diagnostic::on_unimplemented(
@@ -26,17 +25,17 @@ pub struct Routed<K>(RouteFn<K>);
 )]
 pub trait Routing<K> {
     /// The partition key of a key.
-    fn route(self) -> RouteFn<K>;
+    fn route(self) -> Route<K>;
 }
 
 impl<K: PartitionKey + 'static> Routing<K> for ByKey {
-    fn route(self) -> RouteFn<K> {
-        Box::new(|key| key.partition_key())
+    fn route(self) -> Route<K> {
+        Route::ByKey(Box::new(|key| key.partition_key()))
     }
 }
 
 impl<K> Routing<K> for Routed<K> {
-    fn route(self) -> RouteFn<K> {
+    fn route(self) -> Route<K> {
         self.0
     }
 }
@@ -57,16 +56,15 @@ impl<E: Events, K: Key> Keyed<E, K, ByKey> {
         P: PartitionKey + ?Sized + 'static,
         C: for<'k> Fn(&'k K) -> &'k P + Send + Sync + 'static,
     {
-        self.routed(Box::new(move |key| route(key).partition_key()))
+        self.routed(Route::ByKey(Box::new(move |key| route(key).partition_key())))
     }
 
     /// Declares that the producer gives every record this partition key: the whole stream is one shard's.
     pub fn routed_by_constant(self, partition_key: &str) -> Keyed<E, K, Routed<K>> {
-        let partition_key = partition_key.to_owned();
-        self.routed(Box::new(move |_| Cow::Owned(partition_key.clone())))
+        self.routed(Route::Constant(partition_key.to_owned()))
     }
 
-    fn routed(self, route: RouteFn<K>) -> Keyed<E, K, Routed<K>> {
+    fn routed(self, route: Route<K>) -> Keyed<E, K, Routed<K>> {
         let Self { timed, key, dedup, .. } = self;
         Keyed { timed, key, routing: Routed(route), dedup }
     }

@@ -8,6 +8,15 @@ pub use driver::Driver;
 pub use rebatch::{Difference, rebatch};
 pub use simulation::{Failure, Simulated, simulate};
 
+/// A keyed pipeline's state without a journal, empty: to measure the step alone.
+///
+/// # Panics
+/// If the pipeline has no key, and so no state.
+pub fn bare_state(pipeline: &crate::Pipeline) -> Box<dyn tidemill_core::Shard> {
+    assert!(pipeline.is_keyed(), "{pipeline} has no state");
+    pipeline.open()
+}
+
 /// A pipeline for this crate's own tests: clicks per page in windows of ten seconds, late ones to `late`.
 #[cfg(test)]
 pub(crate) fn clicks() -> crate::Pipeline {

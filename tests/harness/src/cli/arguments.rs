@@ -1,5 +1,6 @@
 //! Commands and options.
 
+use std::ffi::OsString;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
@@ -119,6 +120,13 @@ pub(super) enum Command {
     Tail(TailArguments),
     /// Look at the state of pipelines: shards, what is kept for a key, a commit
     State(Box<StateArguments>),
+    /// Measure what a record costs, in an optimised build: events a CPU-second, by phase
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// What to measure: `cargo tidemill bench --help`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+        arguments: Vec<OsString>,
+    },
     /// Put quarantined records back on the streams that they came from
     Redrive(RedriveArguments),
     /// Find what in the template would lose records, or not work, on AWS

@@ -5,6 +5,7 @@
 //! interrupted. `serve`, `watch` and `tail` are meant to be interrupted: that is their 0.
 
 mod arguments;
+mod bench;
 mod chaos;
 mod completions;
 mod cost;
@@ -70,6 +71,7 @@ async fn perform(command: Command, template: Option<PathBuf>) -> Result<ExitCode
         Command::Redrive(redrive) => unless_interrupted(redrive::run(redrive, template)).await,
         Command::Doctor(doctor) => doctor::run(&doctor, template.as_deref()),
         Command::Completions(completions) => completions::run(&completions),
+        Command::Bench { arguments } => unless_interrupted(bench::run(arguments)).await,
         Command::List => list::run(template.as_deref()),
         Command::Replay(replay) => {
             let mut options = replay.options(template);

@@ -55,7 +55,7 @@ trait Cells {
     fn last_slot(&self, first: Slot, end: Slot) -> Option<Slot>;
 }
 
-impl Cells for KeyState<'_, '_, ProcessCell> {
+impl Cells for KeyState<'_, ProcessCell> {
     fn get(&self, slot: &Slot) -> Option<&ProcessCell> {
         Self::get(self, slot)
     }
@@ -80,7 +80,7 @@ impl Cells for KeyState<'_, '_, ProcessCell> {
 impl<'c, K: Key, T> Context<'c, K, T> {
     pub(super) fn new(
         turn: &Turn<'c, K>,
-        state: &'c mut KeyState<'_, '_, ProcessCell>,
+        state: &'c mut KeyState<'_, ProcessCell>,
         emit: &'c ProcessEmit<T>,
         sides: &'c BTreeMap<&'static str, u16>,
     ) -> Self {

@@ -90,7 +90,7 @@ where
         &self,
         event: E::Event<'_>,
         turn: &mut Turn<'_, K>,
-        state: &mut KeyState<'_, '_, ProcessCell>,
+        state: &mut KeyState<'_, ProcessCell>,
     ) -> Result<Applied, Reject> {
         let mut context = Context::new(turn, state, &self.emit, &self.sides);
         self.function.on_event(event, &mut context)?;
@@ -101,12 +101,7 @@ where
         Ok(Applied::Kept)
     }
 
-    fn fire(
-        &self,
-        slot: &Slot,
-        turn: &mut Turn<'_, K>,
-        state: &mut KeyState<'_, '_, ProcessCell>,
-    ) -> Result<(), Reject> {
+    fn fire(&self, slot: &Slot, turn: &mut Turn<'_, K>, state: &mut KeyState<'_, ProcessCell>) -> Result<(), Reject> {
         let depth = state.get(slot).map_or(0, |cell| cell.depth);
         state.remove(slot.clone());
         let Slot::Timer(at) = slot else { return Ok(()) };

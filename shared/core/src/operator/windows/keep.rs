@@ -1,5 +1,7 @@
 //! Where the accumulators of a window lie: in its own cell, in slices, in sessions that merge.
 
+use smallvec::{SmallVec, smallvec};
+
 use super::cell::{PaneState, WindowCell};
 use super::{AggregateWindows, WindowState};
 use crate::aggregate::Aggregate;
@@ -9,6 +11,9 @@ use crate::{EventTime, Reject, Span, Watermark};
 
 /// All of time: the window of a kind that has one a key.
 pub(super) const WHOLE: Span = Span { start: EventTime::from_millis(i64::MIN), end: EventTime::from_millis(i64::MAX) };
+
+/// The windows of an event: one, or a few that slide.
+pub(super) type Spans = SmallVec<[Span; 5]>;
 
 /// Takes the event into an accumulator. Called for a copy, which is kept only on success.
 type AddFn<'f, A> = &'f mut dyn FnMut(&mut <A as Aggregate>::State) -> Result<(), Reject>;
@@ -31,8 +36,8 @@ impl<K, W, A: Aggregate> AggregateWindows<K, W, A> {
         &self,
         keeping: &Keeping<'_, A>,
         event: &mut Entering<'_, A>,
-        state: &mut WindowState<'_, '_, A>,
-    ) -> Result<Vec<Span>, Reject> {
+        state: &mut WindowState<'_, A>,
+    ) -> Result<Spans, Reject> {
         match keeping {
             Keeping::Each(windows) => self.enter_own(windows.assign(event.time), event, state),
             Keeping::Whole(_) => self.enter_own(WHOLE, event, state),
@@ -45,23 +50,23 @@ impl<K, W, A: Aggregate> AggregateWindows<K, W, A> {
         &self,
         window: Span,
         event: &mut Entering<'_, A>,
-        state: &mut WindowState<'_, '_, A>,
-    ) -> Result<Vec<Span>, Reject> {
+        state: &mut WindowState<'_, A>,
+    ) -> Result<Spans, Reject> {
         if self.is_gone(window, event.watermark) {
-            return Ok(Vec::new());
+            return Ok(Spans::new());
         }
         self.add_in(Slot::window(window), event, state)?;
-        Ok(vec![window])
+        Ok(smallvec![window])
     }
 
     fn enter_slice(
         &self,
         windows: &dyn Slice,
         event: &mut Entering<'_, A>,
-        state: &mut WindowState<'_, '_, A>,
-    ) -> Result<Vec<Span>, Reject> {
+        state: &mut WindowState<'_, A>,
+    ) -> Result<Spans, Reject> {
         let slice = windows.slice(event.time);
-        let open: Vec<Span> = windows.windows(slice).filter(|window| !self.is_gone(*window, event.watermark)).collect();
+        let open: Spans = windows.windows(slice).filter(|window| !self.is_gone(*window, event.watermark)).collect();
         if open.is_empty() {
             return Ok(open);
         }
@@ -74,12 +79,7 @@ impl<K, W, A: Aggregate> AggregateWindows<K, W, A> {
         Ok(open)
     }
 
-    fn add_in(
-        &self,
-        slot: Slot,
-        event: &mut Entering<'_, A>,
-        state: &mut WindowState<'_, '_, A>,
-    ) -> Result<(), Reject> {
+    fn add_in(&self, slot: Slot, event: &mut Entering<'_, A>, state: &mut WindowState<'_, A>) -> Result<(), Reject> {
         let (accumulator, pane) = match state.get(&slot) {
             Some(cell) => (cell.accumulator.clone(), cell.pane.clone()),
             None => (None, PaneState::default()),
@@ -97,15 +97,15 @@ impl<K, W, A: Aggregate> AggregateWindows<K, W, A> {
         sessions: &Session,
         merge: MergeFn<A>,
         event: &mut Entering<'_, A>,
-        state: &mut WindowState<'_, '_, A>,
-    ) -> Result<Vec<Span>, Reject> {
+        state: &mut WindowState<'_, A>,
+    ) -> Result<Spans, Reject> {
         let own = sessions.span(event.time);
         let met = sessions_touching(own, state);
         let window = met
             .iter()
             .fold(own, |window, met| Span { start: window.start.min(met.start), end: window.end.max(met.end) });
         if self.is_gone(window, event.watermark) {
-            return Ok(Vec::new());
+            return Ok(Spans::new());
         }
         let mut merged = WindowCell::marker();
         for session in met {
@@ -117,7 +117,7 @@ impl<K, W, A: Aggregate> AggregateWindows<K, W, A> {
         let mut accumulator = merged.accumulator.unwrap_or_else(|| self.aggregate.empty());
         (event.add)(&mut accumulator)?;
         state.put(Slot::window(window), WindowCell { accumulator: Some(accumulator), pane: merged.pane });
-        Ok(vec![window])
+        Ok(smallvec![window])
     }
 
     /// A session becomes part of `window`. One that is just that stays what it was; results of another are void from now
@@ -156,7 +156,7 @@ impl<K, W, A: Aggregate> AggregateWindows<K, W, A> {
         &self,
         keeping: &Keeping<'_, A>,
         window: Span,
-        state: &WindowState<'_, '_, A>,
+        state: &WindowState<'_, A>,
     ) -> Result<Option<A::State>, Reject> {
         let Keeping::Slices(_, merge) = keeping else {
             return Ok(state.get(&Slot::window(window)).and_then(|cell| cell.accumulator.clone()));
@@ -173,7 +173,7 @@ impl<K, W, A: Aggregate> AggregateWindows<K, W, A> {
     }
 
     /// Forgets a window, and what no window needs any more. Windows go in order of their end.
-    pub(super) fn forget(&self, keeping: &Keeping<'_, A>, window: Span, state: &mut WindowState<'_, '_, A>) {
+    pub(super) fn forget(&self, keeping: &Keeping<'_, A>, window: Span, state: &mut WindowState<'_, A>) {
         state.remove(Slot::window(window));
         if let Keeping::Slices(windows, _) = keeping {
             let needed = windows.needed_from(window);
@@ -183,7 +183,7 @@ impl<K, W, A: Aggregate> AggregateWindows<K, W, A> {
 }
 
 /// In order of their start. Those of a key lie apart, so what does not touch has none before it that does.
-fn sessions_touching<S>(own: Span, state: &super::KeyState<'_, '_, WindowCell<S>>) -> Vec<Span> {
+fn sessions_touching<S>(own: Span, state: &super::KeyState<'_, WindowCell<S>>) -> Vec<Span> {
     let least = EventTime::from_millis(i64::MIN);
     let mut behind = Slot::Window(own.end.plus(1), least);
     let mut met = Vec::new();

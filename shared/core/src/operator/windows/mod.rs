@@ -59,7 +59,7 @@ pub struct AggregateWindows<K, W, A: Aggregate> {
 }
 
 /// The cells of one key.
-type WindowState<'e, 'c, A> = KeyState<'e, 'c, WindowCell<<A as Aggregate>::State>>;
+type WindowState<'e, A> = KeyState<'e, WindowCell<<A as Aggregate>::State>>;
 
 impl<K: Key, W: Accepts<A>, A: Aggregate> AggregateWindows<K, W, A> {
     /// The pipeline over its source, without its types.
@@ -71,13 +71,7 @@ impl<K: Key, W: Accepts<A>, A: Aggregate> AggregateWindows<K, W, A> {
     }
 
     /// One more record is in the window: what it makes due at once.
-    fn notice(
-        &self,
-        keeping: &Keeping<'_, A>,
-        window: Span,
-        turn: &mut Turn<'_, K>,
-        state: &mut WindowState<'_, '_, A>,
-    ) {
+    fn notice(&self, keeping: &Keeping<'_, A>, window: Span, turn: &mut Turn<'_, K>, state: &mut WindowState<'_, A>) {
         if let Keeping::Whole(global) = keeping {
             return self.count(global, keeping, window, turn, state);
         }
@@ -103,7 +97,7 @@ impl<K: Key, W: Accepts<A>, A: Aggregate> AggregateWindows<K, W, A> {
         keeping: &Keeping<'_, A>,
         window: Span,
         turn: &mut Turn<'_, K>,
-        state: &mut WindowState<'_, '_, A>,
+        state: &mut WindowState<'_, A>,
     ) {
         let slot = Slot::window(window);
         let Some(mut cell) = state.get(&slot).cloned() else { return };
@@ -129,7 +123,7 @@ impl<K: Key, W: Accepts<A>, A: Aggregate> AggregateWindows<K, W, A> {
         window: Span,
         timing: Timing,
         turn: &mut Turn<'_, K>,
-        state: &mut WindowState<'_, '_, A>,
+        state: &mut WindowState<'_, A>,
     ) {
         let slot = Slot::window(window);
         let Some(cell) = state.get(&slot) else { return };
@@ -156,7 +150,7 @@ impl<K: Key, W: Accepts<A>, A: Aggregate> AggregateWindows<K, W, A> {
         keeping: &Keeping<'_, A>,
         id: &PaneId,
         turn: &Turn<'_, K>,
-        state: &WindowState<'_, '_, A>,
+        state: &WindowState<'_, A>,
     ) -> Result<Vec<Delivery>, (Reject, Vec<u8>)> {
         let value = guard("merging slices", || self.value(keeping, id.window, state));
         let Some(value) = value.map_err(|reject| (reject, Vec::new()))? else { return Ok(Vec::new()) };
@@ -189,7 +183,7 @@ where
         &self,
         event: E::Event<'_>,
         turn: &mut Turn<'_, K>,
-        state: &mut WindowState<'_, '_, A>,
+        state: &mut WindowState<'_, A>,
     ) -> Result<Applied, Reject> {
         let keeping = self.window.keeping();
         let (time, watermark) = (turn.now.time, turn.now.watermark);
@@ -201,7 +195,7 @@ where
         Ok(if windows.is_empty() { Applied::Late } else { Applied::Kept })
     }
 
-    fn fire(&self, slot: &Slot, turn: &mut Turn<'_, K>, state: &mut WindowState<'_, '_, A>) -> Result<(), Reject> {
+    fn fire(&self, slot: &Slot, turn: &mut Turn<'_, K>, state: &mut WindowState<'_, A>) -> Result<(), Reject> {
         let (Some(window), Some(cell)) = (slot.span(), state.get(slot)) else { return Ok(()) };
         let (keeping, watermark) = (self.window.keeping(), turn.now.watermark);
         if !watermark.has_reached(window.end) {

@@ -5,6 +5,7 @@ mod gzip;
 mod inflate;
 mod json;
 mod owned;
+mod plain;
 mod protobuf;
 mod text;
 mod upstream;

@@ -1,0 +1,180 @@
+//! The short way through an event: records that differ from the first in nothing but their values.
+//!
+//! Lambda writes the records of a batch alike. What stands around the values of the first record must stand around those
+//! of each, byte for byte; then only the values are looked at. Every other event goes the general way, and so does one
+//! with a value that is not plain: it is that way which says what is wrong.
+
+use std::borrow::Cow;
+
+use memchr::memchr;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tidemill_core::{EventTime, SequenceNumber};
+
+use super::batch::{Batch, Entry, SourceShard};
+
+const HEAD: &[u8] = b"{\"Records\":[";
+const FOOT: &[u8] = b"]}";
+
+/// The event's records, exactly as the general way reads them; `None` if that must be asked.
+pub(super) fn scan(body: &[u8]) -> Option<Batch<'_>> {
+    let mut rest = body.strip_prefix(HEAD)?;
+    let shape = Shape::of_first(rest)?;
+    let count = rest.len() / shape.length + 1;
+    let mut entries: Vec<Entry<'_>> = Vec::with_capacity(count);
+    let mut payloads = Vec::with_capacity(count * shape.payload);
+    loop {
+        let entry = shape.cut(&mut rest, &mut payloads)?;
+        if entries.last().is_some_and(|before| before.sequence >= entry.sequence) {
+            return None;
+        }
+        entries.push(entry);
+        match rest.split_first()? {
+            (b',', behind) => rest = behind,
+            _ if rest == FOOT => return Some(Batch { source: Some(shape.source), entries, payloads }),
+            _ => return None,
+        }
+    }
+}
+
+/// What varies from record to record.
+#[derive(Clone, Copy)]
+enum Value {
+    PartitionKey,
+    Sequence,
+    Data,
+    Arrival,
+    /// The part of `eventID` behind the shard, which is the sequence number again.
+    Identity,
+}
+
+/// How the records of an event are written.
+struct Shape<'a> {
+    source: SourceShard,
+    /// The values in the order in which they stand, each with the text before it.
+    values: [(&'a [u8], Value); 5],
+    /// The text behind the last value.
+    tail: &'a [u8],
+    /// How long the first record is, and about how long its payload: the others will not be much different.
+    length: usize,
+    payload: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct First<'a> {
+    event_source: &'a str,
+    #[serde(rename = "eventSourceARN")]
+    event_source_arn: &'a str,
+    #[serde(rename = "eventID")]
+    event_id: &'a str,
+    #[serde(borrow)]
+    kinesis: FirstData<'a>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FirstData<'a> {
+    partition_key: &'a str,
+    sequence_number: &'a str,
+    data: &'a str,
+    #[serde(borrow)]
+    approximate_arrival_timestamp: &'a RawValue,
+}
+
+impl<'a> Shape<'a> {
+    fn of_first(records: &'a [u8]) -> Option<Self> {
+        let mut stream = serde_json::Deserializer::from_slice(records).into_iter::<First<'a>>();
+        let first = stream.next()?.ok()?;
+        let length = stream.byte_offset();
+        let FirstData { partition_key, sequence_number, data, approximate_arrival_timestamp } = first.kinesis;
+        let (shard, identity) = first.event_id.rsplit_once(':')?;
+        if first.event_source != "aws:kinesis" || shard.is_empty() {
+            return None;
+        }
+        let mut values = [
+            (partition_key, Value::PartitionKey),
+            (sequence_number, Value::Sequence),
+            (data, Value::Data),
+            (approximate_arrival_timestamp.get(), Value::Arrival),
+            (identity, Value::Identity),
+        ];
+        values.sort_by_key(|(text, _)| text.as_ptr());
+        let mut behind = 0;
+        let values = values.map(|(text, value)| {
+            // All of them are borrowed from the same bytes.
+            let start = text.as_ptr().addr() - records.as_ptr().addr();
+            let before = &records[behind..start];
+            behind = start + text.len();
+            (before, value)
+        });
+        let source = SourceShard::new(first.event_source_arn, shard);
+        Some(Self { source, values, tail: &records[behind..length], length, payload: data.len() / 4 * 3 })
+    }
+
+    /// Cuts the next record off.
+    fn cut(&self, rest: &mut &'a [u8], payloads: &mut Vec<u8>) -> Option<Entry<'a>> {
+        let (mut partition_key, mut arrival): (&str, _) = ("", EventTime::FIRST);
+        let (mut sequence, mut identity): (&[u8], &[u8]) = (&[], &[]);
+        for (text, value) in &self.values {
+            *rest = rest.strip_prefix(*text)?;
+            match value {
+                Value::PartitionKey => partition_key = plain_text(cut_at_quote(rest)?)?,
+                Value::Sequence => sequence = cut_at_quote(rest)?,
+                Value::Data => base64_simd::STANDARD.decode_append(cut_at_quote(rest)?, payloads).ok()?,
+                Value::Arrival => arrival = cut_seconds(rest)?,
+                Value::Identity => identity = cut_at_quote(rest)?,
+            }
+        }
+        *rest = rest.strip_prefix(self.tail)?;
+        if identity != sequence {
+            return None;
+        }
+        let sequence = SequenceNumber::parse_ascii(sequence)?;
+        Some(Entry { sequence, partition_key: Cow::Borrowed(partition_key), arrival, end: payloads.len() })
+    }
+}
+
+fn cut_at_quote<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (text, behind) = rest.split_at(memchr(b'"', rest)?);
+    *rest = behind;
+    Some(text)
+}
+
+/// A JSON string that stands for itself.
+fn plain_text(text: &[u8]) -> Option<&str> {
+    let is_plain = text.iter().all(|byte| *byte >= b' ' && *byte != b'\\');
+    is_plain.then(|| str::from_utf8(text).ok())?
+}
+
+/// Whole seconds or with up to three decimals, as Lambda writes them.
+fn cut_seconds(rest: &mut &[u8]) -> Option<EventTime> {
+    let seconds = cut_digits(rest)?;
+    if seconds.is_empty() || seconds.len() > 12 || (seconds[0] == b'0' && seconds.len() > 1) {
+        return None;
+    }
+    let mut millis = number(seconds) * 1_000;
+    if let Some(behind) = rest.strip_prefix(b".") {
+        *rest = behind;
+        let decimals = cut_digits(rest)?;
+        millis += match decimals.len() {
+            1 => number(decimals) * 100,
+            2 => number(decimals) * 10,
+            3 => number(decimals),
+            _ => return None,
+        };
+    }
+    let arrival = EventTime::from_millis(millis);
+    arrival.in_calendar().then_some(arrival)
+}
+
+fn cut_digits<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (digits, behind) = rest.split_at(rest.iter().position(|byte| !byte.is_ascii_digit())?);
+    *rest = behind;
+    Some(digits)
+}
+
+/// Of at most twelve digits.
+fn number(digits: &[u8]) -> i64 {
+    digits.iter().fold(0, |number, digit| number * 10 + i64::from(digit - b'0'))
+}
