@@ -126,7 +126,7 @@ impl<C> KeyState<'_, C> {
 
     /// Whether anything is kept of the key.
     pub(crate) fn is_known(&self) -> bool {
-        self.last_slot(Slot::FIRST, Slot::Commits).is_some()
+        self.slots.iter().any(|(slot, entry)| entry.now.is_some() && *slot < Slot::Commits)
     }
 
     pub(crate) fn put(&mut self, slot: Slot, cell: C) {
