@@ -13,9 +13,6 @@ use crate::workload::Workload;
 const ACCEPT: &str = "TIDEMILL_ACCEPT";
 /// By how much a figure may differ from the one that was accepted.
 const TOLERANCE: f64 = 0.03;
-/// The most instructions that an event of W1 may take, from the invocation's bytes to the encoded commit.
-const MOST_INSTRUCTIONS: f64 = 9_000.0;
-
 /// Figures by name.
 type Figures = BTreeMap<String, f64>;
 
@@ -44,11 +41,7 @@ pub(crate) fn check(workloads: &[Workload]) -> Result<bool, String> {
             "\nA change that is meant is accepted by\n  {ACCEPT}=1 cargo run --release --bin tidemill-bench -- gate"
         );
     }
-    let instructions = figures.get("w1 instructions an event").copied().unwrap_or(f64::INFINITY);
-    if instructions > MOST_INSTRUCTIONS {
-        println!("\nw1 takes {instructions:.0} instructions an event, and at most {MOST_INSTRUCTIONS} are allowed");
-    }
-    Ok(holds && instructions <= MOST_INSTRUCTIONS)
+    Ok(holds)
 }
 
 fn measure(workloads: &[Workload]) -> Result<Figures, String> {

@@ -10,7 +10,8 @@ use crate::MAX_RECORD_BYTES;
 pub struct Producer {
     pub(super) pipeline: String,
     pub(super) shard: String,
-    pub(super) incarnation: Incarnation,
+    /// The incarnation.
+    pub(super) life: String,
     /// `/tidemill/<pipeline>/<stream name>/<shard>`, a URI reference.
     pub(super) source: String,
     /// `<pipeline>/<stream ARN>/<shard>/<incarnation>`.
@@ -27,7 +28,7 @@ impl Producer {
         Self {
             pipeline: journal.pipeline.clone(),
             shard: journal.shard.clone(),
-            incarnation,
+            life: incarnation.to_string(),
             source: format!("/tidemill/{}", segments.join("/")),
             name: format!("{journal}/{incarnation}"),
             place: journal.to_string(),

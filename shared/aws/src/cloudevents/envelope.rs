@@ -85,7 +85,12 @@ impl<'a> Envelope<'a> {
         let producer = self.producer;
         let (id, name, place) = match self.numbers {
             Numbers::Commit(commit) => {
-                let id = format!("{}-{commit}-{index}", producer.incarnation);
+                let mut id = String::with_capacity(48);
+                id.push_str(&producer.life);
+                for number in [commit, index as u64] {
+                    id.push('-');
+                    id.push_str(itoa::Buffer::new().format(number));
+                }
                 (id, &producer.name, Place::Commit { commit, index })
             }
             Numbers::Record { position, floor } => {
@@ -111,7 +116,7 @@ impl<'a> Envelope<'a> {
     /// The same for the same result in every life and every replay of the pipeline: for stores that a repeat overwrites.
     /// Every part is preceded by its length, so that no two results hash the same bytes.
     fn result_key(&self, sink: &str, result: &Emission) -> String {
-        let mut hashed = Vec::new();
+        let mut hashed = Vec::with_capacity(256);
         let mut add = |part: &[u8]| {
             hashed.extend_from_slice(&(part.len() as u64).to_le_bytes());
             hashed.extend_from_slice(part);

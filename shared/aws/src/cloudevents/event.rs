@@ -13,8 +13,8 @@ const PARTITION_KEY_CHARS: usize = 256;
 
 /// One event; attributes that are `None` are left out.
 pub(super) struct Event<'a> {
-    /// Needs no escapes.
     pub(super) id: String,
+    /// Percent-encoded.
     pub(super) source: &'a str,
     pub(super) kind: &'static str,
     pub(super) time: Option<String>,
@@ -94,21 +94,21 @@ impl Event<'_> {
     /// In JSON, attributes always in the same order.
     pub(super) fn bytes(&self) -> Vec<u8> {
         let mut event = Object::with_capacity(self.content.len() + 640);
-        event.text("specversion", "1.0");
-        event.text("id", &self.id);
-        event.text("source", self.source);
-        event.text("type", self.kind);
-        self.time.iter().for_each(|time| event.text("time", time));
+        event.plain("specversion", "1.0");
+        event.plain("id", &self.id);
+        event.plain("source", self.source);
+        event.plain("type", self.kind);
+        self.time.iter().for_each(|time| event.plain("time", time));
         self.subject.iter().for_each(|subject| event.text("subject", subject));
-        event.text("datacontenttype", self.content.media_type());
+        event.plain("datacontenttype", self.content.media_type());
         event.text("producer", self.producer);
         self.place.write(&mut event);
         self.pane.iter().for_each(|pane| pane.write(&mut event));
         self.panenumber.iter().for_each(|number| event.number("panenumber", *number));
-        self.resultkey.iter().for_each(|key| event.text("resultkey", key));
+        self.resultkey.iter().for_each(|key| event.plain("resultkey", key));
         match &self.content {
             Content::Json(json) => event.json("data", json),
-            Content::Binary(base64) => event.text("data_base64", base64),
+            Content::Binary(base64) => event.plain("data_base64", base64),
         }
         event.finish()
     }
@@ -122,10 +122,10 @@ impl Place<'_> {
                 event.number("index", *index);
             }
             Self::Record { position, index, floor } => {
-                event.text("sequence", position.sequence.as_str());
+                event.plain("sequence", position.sequence.as_str());
                 event.digits("subsequence", position.sub_sequence);
                 event.number("index", *index);
-                event.text("floor", floor.sequence.as_str());
+                event.plain("floor", floor.sequence.as_str());
                 event.digits("floorsub", floor.sub_sequence);
             }
         }
@@ -140,7 +140,7 @@ impl Pane<'_> {
             event.digits("windowend", window.end.as_millis());
         }
         event.number("paneindex", self.paneindex);
-        event.text("panetiming", self.panetiming);
+        event.plain("panetiming", self.panetiming);
         if !self.panereplaces.is_empty() {
             let interval = |span: &Span| format!("{}/{}", span.start.as_millis(), span.end.as_millis());
             let intervals: Vec<String> = self.panereplaces.iter().map(interval).collect();

@@ -21,6 +21,12 @@ impl Object {
         }
     }
 
+    /// A string without quotes, backslashes and control characters.
+    pub(super) fn plain(&mut self, name: &str, text: &str) {
+        self.name(name);
+        self.quoted(text);
+    }
+
     /// A number as a string of digits, for consumers that read numbers as doubles.
     pub(super) fn digits(&mut self, name: &str, number: impl Integer) {
         self.name(name);

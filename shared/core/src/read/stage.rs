@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::{Each, Read, Reading};
 use crate::reject::guard;
 use crate::{Events, Mapped, Reason, Record, Reject, Sent};
@@ -106,7 +108,9 @@ where
 {
     fn read<'a>(&self, record: &Record<'a>, each: &mut Each<'_, 'a, Mapped<I::Item>>) -> Reading {
         self.inner.read(record, &mut |time, event| {
-            let events: Vec<_> = guard("the flat_map closure", || Ok((self.map)(event).into_iter().collect()))?;
+            // Mostly one or none.
+            let events: SmallVec<[_; 2]> =
+                guard("the flat_map closure", || Ok((self.map)(event).into_iter().collect()))?;
             events.into_iter().try_for_each(|event| each(time, event))
         })
     }

@@ -30,7 +30,7 @@ enum Before<C> {
     /// As the step had left it.
     Touched(Option<Cell<C>>, Option<EventTime>),
     /// It came within the step, and the change took it away.
-    Removed(Entry<C>),
+    Removed(Box<Entry<C>>),
 }
 
 impl<'c, C> Edit<'c, C> {
@@ -52,22 +52,22 @@ impl<'c, C> Edit<'c, C> {
     /// Leaves the changes in the step.
     pub(crate) fn finish(self) {
         let Cells { undo, touched, .. } = &mut *self.cells;
-        let is_first = |undo: Undo<C>| match undo.before {
-            Before::Vacant | Before::Kept => Some(undo.id),
-            Before::Touched(..) | Before::Removed(_) => None,
-        };
-        touched.extend(undo.drain(..).filter_map(is_first));
+        while let Some(Undo { id, before }) = undo.pop() {
+            if matches!(before, Before::Vacant | Before::Kept) {
+                touched.push(id);
+            }
+        }
     }
 }
 
 impl<C> Drop for Edit<'_, C> {
     fn drop(&mut self) {
         let Cells { keys, undo, emptied, due, .. } = &mut *self.cells;
-        for Undo { id, before } in undo.drain(..).rev() {
+        while let Some(Undo { id, before }) = undo.pop() {
             let slots = keys.entry(id.key.clone()).or_default();
             before.restore(&id, slots, due);
         }
-        for key in emptied.drain(..) {
+        while let Some(key) = emptied.pop() {
             if keys.get(&key).is_some_and(Slots::is_empty) {
                 keys.remove(&key);
             }
@@ -84,7 +84,7 @@ impl<C> Before<C> {
             }
             Self::Removed(entry) => {
                 move_due(due, id, None, entry.due);
-                slots.insert(id.slot.clone(), entry);
+                slots.insert(id.slot.clone(), *entry);
             }
             Self::Kept => {
                 if let Some(entry) = slots.get_mut(&id.slot) {
@@ -157,7 +157,7 @@ impl<C> KeyState<'_, C> {
             // It came and went within the step: nothing to store, and nothing for later looks to pass over.
             let Some(entry) = self.slots.remove(&id.slot) else { return };
             self.emptied.extend(self.slots.is_empty().then(|| self.key.clone()));
-            Before::Removed(entry)
+            Before::Removed(Box::new(entry))
         } else if matches!(entry.kept, Kept::Same) {
             entry.touch();
             (entry.now, entry.due) = (cell, at);

@@ -51,10 +51,12 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
+    #[inline]
     fn byte(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
+    #[inline]
     fn skip_blanks(&mut self) {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.byte() {
             self.at += 1;
@@ -62,11 +64,13 @@ impl<'a> Parser<'a> {
     }
 
     /// The first byte of what comes, behind blanks.
+    #[inline]
     fn peek(&mut self) -> Plain<u8> {
         self.skip_blanks();
         self.byte().ok_or(GivenUp)
     }
 
+    #[inline]
     fn take(&mut self, byte: u8) -> Plain<()> {
         if self.peek()? != byte {
             return Err(GivenUp);
@@ -84,6 +88,7 @@ impl<'a> Parser<'a> {
     }
 
     /// A string; without escapes it is borrowed.
+    #[inline]
     fn string(&mut self) -> Plain<Cow<'a, str>> {
         self.take(b'"')?;
         let start = self.at;
@@ -114,11 +119,10 @@ impl<'a> Parser<'a> {
     }
 
     fn skip_digits(&mut self) -> Plain<()> {
-        let start = self.at;
-        while self.byte().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.at += 1;
-        }
-        if self.at > start { Ok(()) } else { Err(GivenUp) }
+        let rest = &self.text.as_bytes()[self.at..];
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        self.at += digits;
+        if digits > 0 { Ok(()) } else { Err(GivenUp) }
     }
 
     /// A number's text, and whether it is an integer. (RFC 8259, section 6.)
@@ -144,18 +148,47 @@ impl<'a> Parser<'a> {
         Ok((&self.text[start..self.at], self.at == integer))
     }
 
+    /// An integer that is not followed by decimals; how long it is tells whether it is one.
+    #[inline]
+    fn digits(&self, at: usize) -> (u64, usize) {
+        let (mut number, mut length) = (0_u64, 0);
+        for byte in &self.text.as_bytes()[at..] {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                break;
+            }
+            number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
+            length += 1;
+        }
+        (number, length)
+    }
+
+    /// A plain integer: without leading zeros, of at most 18 digits.
+    #[inline]
+    fn natural(&mut self) -> Option<u64> {
+        let (number, length) = self.digits(self.at);
+        let next = self.text.as_bytes().get(self.at + length);
+        let is_plain = length == 1 || ((2..=DIGITS).contains(&length) && self.byte() != Some(b'0'));
+        if !is_plain || matches!(next, Some(b'.' | b'e' | b'E')) {
+            return None;
+        }
+        self.at += length;
+        Some(number)
+    }
+
     fn number<V: Visitor<'a>>(&mut self, visitor: V) -> Plain<V::Value> {
+        if let Some(number) = self.natural() {
+            return visitor.visit_u64(number);
+        }
         let (text, is_integer) = self.number_text()?;
-        let digits = text.strip_prefix('-').unwrap_or(text);
         if !is_integer {
             return visitor.visit_f64(serde_json::from_str(text).map_err(|_| GivenUp)?);
         }
         // Minus zero is a float to serde_json.
-        if digits.len() > DIGITS || text == "-0" {
+        if text.len() > DIGITS || text == "-0" {
             return Err(GivenUp);
         }
-        let number = digits.bytes().fold(0, |number, digit| number * 10 + u64::from(digit - b'0'));
-        if digits.len() == text.len() { visitor.visit_u64(number) } else { visitor.visit_i64(-number.cast_signed()) }
+        visitor.visit_i64(text.parse().map_err(|_| GivenUp)?)
     }
 
     fn skip_value(&mut self) -> Plain<()> {
@@ -182,11 +215,13 @@ impl<'a> Parser<'a> {
             b't' => self.word("true"),
             b'f' => self.word("false"),
             b'n' => self.word("null"),
+            _ if self.natural().is_some() => Ok(()),
             _ => self.number_text().map(drop),
         }
     }
 
     /// Reads what stands between brackets.
+    #[inline]
     fn within<T>(&mut self, open: u8, close: u8, read: impl FnOnce(&mut Items<'_, 'a>) -> Plain<T>) -> Plain<T> {
         self.take(open)?;
         self.depth = self.depth.checked_sub(1).ok_or(GivenUp)?;
@@ -198,15 +233,22 @@ impl<'a> Parser<'a> {
 }
 
 /// Where the bytes of a string end that stand for themselves.
+#[inline]
 fn end_of_run(bytes: &[u8], mut at: usize) -> usize {
-    let is_special = |byte: &u8| *byte < b' ' || *byte == b'"' || *byte == b'\\';
-    // Sixteen at once, all of them looked at: that takes vectors.
-    while let Some(run) = bytes.get(at..).and_then(<[u8]>::first_chunk::<16>) {
-        if run.iter().fold(false, |found, byte| found | is_special(byte)) {
-            break;
+    const ONES: u64 = u64::MAX / 0xff;
+    // Eight at once: the high bit of each byte that is zero, and perhaps of others behind the first one.
+    let zeros = |eight: u64| eight.wrapping_sub(ONES) & !eight;
+    while let Some(eight) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        let eight = u64::from_le_bytes(*eight);
+        let controls = eight.wrapping_sub(ONES * 0x20) & !eight;
+        let special = controls | zeros(eight ^ (ONES * 0x22)) | zeros(eight ^ (ONES * 0x5c));
+        let marks = special & (ONES * 0x80);
+        if marks != 0 {
+            return at + marks.trailing_zeros() as usize / 8;
         }
-        at += 16;
+        at += 8;
     }
+    let is_special = |byte: &u8| *byte < b' ' || *byte == b'"' || *byte == b'\\';
     bytes[at..].iter().position(is_special).map_or(bytes.len(), |run| at + run)
 }
 
@@ -359,6 +401,7 @@ struct Items<'p, 'a> {
 
 impl Items<'_, '_> {
     /// Whether another one stands before the closing bracket.
+    #[inline]
     fn goes_on(&mut self, close: u8) -> Plain<bool> {
         let next = self.parser.peek()?;
         if next == close {
