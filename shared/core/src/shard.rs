@@ -6,7 +6,7 @@ use crate::operator::{Applied, Now, Operator, Turn};
 use crate::progress::Clock;
 use crate::read::{Keying, Read, Reading, Subject};
 use crate::reject::guard;
-use crate::state::{Cell, Cells, Due, Edit, Slot};
+use crate::state::{Cell, Cells, Due, Edit, Rules, Slot};
 use crate::step::{Caps, Fingerprint, OpenCell, Processor, Shard, Step};
 use crate::{
     Change, Corrupt, EventTime, Events, HashRange, Key, KeyBytes, LateRecord, Origin, OutOfOrder, Output, PartRange,
@@ -45,8 +45,9 @@ impl<E: Events, K: Key> Source<E, K> {
 }
 
 impl<E: Events, K: Key, O: Operator<E, K>> Processor for Arc<KeyedPipeline<E, K, O>> {
-    fn open(&self) -> Box<dyn Shard> {
-        Box::new(TypedShard { pipeline: Self::clone(self), own: HashRange::ALL, cells: Cells::new() })
+    fn open(&self, version: u32) -> Box<dyn Shard> {
+        let rules = CellRules { pipeline: Self::clone(self), version };
+        Box::new(TypedShard { rules, own: HashRange::ALL, cells: Cells::new(version) })
     }
 
     fn fingerprint(&self) -> Fingerprint {
@@ -56,6 +57,10 @@ impl<E: Events, K: Key, O: Operator<E, K>> Processor for Arc<KeyedPipeline<E, K,
             fingerprint.insert("inputs".to_owned(), self.clock.inputs.join(", "));
         }
         fingerprint
+    }
+
+    fn migrates_from(&self) -> Vec<u32> {
+        self.operator.migrates_from()
     }
 
     fn partition_key(&self, payload: &[u8]) -> Option<String> {
@@ -77,14 +82,6 @@ impl<E: Events, K: Key, O: Operator<E, K>> Processor for Arc<KeyedPipeline<E, K,
 }
 
 impl<E: Events, K: Key, O: Operator<E, K>> KeyedPipeline<E, K, O> {
-    fn due(&self, slot: &Slot, cell: &Cell<O::Cell>) -> Option<EventTime> {
-        match cell {
-            Cell::Operator(cell) => self.operator.due(slot, cell),
-            Cell::Taken(until) => Some(*until),
-            Cell::Commits(_) | Cell::Floor(_) | Cell::Output => None,
-        }
-    }
-
     /// Judges and applies one event of a record.
     fn apply(
         &self,
@@ -126,8 +123,36 @@ struct Verdict {
     outputs: Vec<Output>,
 }
 
-struct TypedShard<E: Events, K: Key, O: Operator<E, K>> {
+/// What a version of the pipeline says of cells.
+struct CellRules<E: Events, K, O> {
     pipeline: Arc<KeyedPipeline<E, K, O>>,
+    version: u32,
+}
+
+impl<E: Events, K: Key, O: Operator<E, K>> Rules<O::Cell> for CellRules<E, K, O> {
+    fn due(&self, slot: &Slot, cell: &Cell<O::Cell>) -> Option<EventTime> {
+        match cell {
+            Cell::Operator(cell) => self.pipeline.operator.due(slot, cell),
+            Cell::Taken(until) => Some(*until),
+            Cell::Commits(_) | Cell::Floor(_) | Cell::Output => None,
+        }
+    }
+
+    fn decode(&self, version: u32, bytes: &[u8]) -> Result<O::Cell, Corrupt> {
+        if version == self.version {
+            return codec::decode(bytes);
+        }
+        self.pipeline.operator.migrate(version, bytes).unwrap_or_else(|| {
+            let now = self.version;
+            Err(Corrupt(format!(
+                "a cell was written by version {version} of the pipeline, and the code is version {now}"
+            )))
+        })
+    }
+}
+
+struct TypedShard<E: Events, K: Key, O: Operator<E, K>> {
+    rules: CellRules<E, K, O>,
     /// Which partition keys the shard owns.
     own: HashRange,
     cells: Cells<O::Cell>,
@@ -162,10 +187,12 @@ impl<E: Events, K: Key, O: Operator<E, K>> TypedShard<E, K, O> {
         outputs: &mut Vec<Output>,
     ) -> Result<(), Reject> {
         let key: K = due.key.key().map_err(|Corrupt(e)| Reject::new(Reason::Failed, e))?;
-        let subject = Subject::new(&key, &due.key, &self.pipeline.keying.route);
+        let subject = Subject::new(&key, &due.key, &self.rules.pipeline.keying.route);
         let now = Now { watermark, time: due.at, record: None };
         let mut turn = Turn { subject, now, outputs };
-        guard("the operator", || self.pipeline.operator.fire(&due.slot, &mut turn, &mut edit.key(due.key.clone())))
+        guard("the operator", || {
+            self.rules.pipeline.operator.fire(&due.slot, &mut turn, &mut edit.key(due.key.clone()))
+        })
     }
 
     fn key_text(&self, key: &KeyBytes) -> String {
@@ -174,8 +201,7 @@ impl<E: Events, K: Key, O: Operator<E, K>> TypedShard<E, K, O> {
     }
 
     fn take_over(&mut self, staged: crate::state::Staged<O::Cell>) {
-        let pipeline = Arc::clone(&self.pipeline);
-        self.cells.take_over(staged, |slot, cell| pipeline.due(slot, cell));
+        self.cells.take_over(staged, &self.rules);
     }
 
     /// Judges and applies one record under the present watermark, then raises the watermark.
@@ -190,7 +216,7 @@ impl<E: Events, K: Key, O: Operator<E, K>> TypedShard<E, K, O> {
             }
             Err(reject) => return step.outputs.push(quarantined(record, reject)),
         }
-        let pipeline = Arc::clone(&self.pipeline);
+        let pipeline = Arc::clone(&self.rules.pipeline);
         let mut edit = Edit::new(&self.cells);
         let mut verdict = Verdict::default();
         let (watermark, own) = (step.progress.watermark_for(record.partition_key), self.own);
@@ -219,7 +245,7 @@ impl<E: Events, K: Key, O: Operator<E, K>> TypedShard<E, K, O> {
     /// Whether the record is no repeat of an output of another pipeline that was taken before. It is remembered whatever
     /// becomes of it.
     fn is_new(&mut self, record: &Record<'_>) -> Result<bool, Reject> {
-        let Some(sent) = self.pipeline.reader.sent(record)? else { return Ok(true) };
+        let Some(sent) = self.rules.pipeline.reader.sent(record)? else { return Ok(true) };
         let mut edit = Edit::new(&self.cells);
         let is_new = sent.take(&mut edit.key(sent.key()?));
         let staged = edit.into();
@@ -278,7 +304,7 @@ impl<E: Events, K: Key, O: Operator<E, K>> Shard for TypedShard<E, K, O> {
 
     fn next_due(&self) -> Option<EventTime> {
         let never = EventTime::from_millis(i64::MAX);
-        self.pipeline.runs_on.then(|| self.cells.next_due().unwrap_or(never))
+        self.rules.pipeline.runs_on.then(|| self.cells.next_due().unwrap_or(never))
     }
 
     fn changes(&mut self) -> Result<Vec<Change>, Reject> {
@@ -302,19 +328,18 @@ impl<E: Events, K: Key, O: Operator<E, K>> Shard for TypedShard<E, K, O> {
     }
 
     fn restore(&mut self, change: &Change) -> Result<(), Corrupt> {
-        let pipeline = Arc::clone(&self.pipeline);
-        self.cells.restore(change, |slot, cell| pipeline.due(slot, cell))
+        self.cells.restore(change, &self.rules)
     }
 
     fn inherit(&mut self, change: &Change, range: HashRange) -> Result<(), Corrupt> {
-        let pipeline = Arc::clone(&self.pipeline);
+        let pipeline = &self.rules.pipeline;
         let is_own = |key: &KeyBytes| {
             let key: K = key.key()?;
             let partition_key = guard("the routing closure", || Ok((pipeline.keying.route)(&key).into_owned()));
             let partition_key = partition_key.map_err(|reject| Corrupt(reject.message))?;
             Ok(range.contains(partition_hash(&partition_key)))
         };
-        self.cells.inherit(change, is_own, |slot, cell| pipeline.due(slot, cell))
+        self.cells.inherit(change, is_own, &self.rules)
     }
 
     fn cells(&self) -> Vec<OpenCell> {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Corrupt, Slot};
+use super::{Corrupt, Slot, version};
 use crate::repeats::Commits;
 use crate::{EventTime, Position, Reject, codec};
 
@@ -23,9 +23,10 @@ pub(crate) enum Cell<C> {
 }
 
 impl<C: Serialize + DeserializeOwned> Cell<C> {
-    pub(super) fn encode(&self) -> Result<Vec<u8>, Reject> {
+    /// The stored bytes, as this version of the pipeline writes them.
+    pub(super) fn encode(&self, version: u32) -> Result<Vec<u8>, Reject> {
         match self {
-            Self::Operator(cell) => codec::encode(cell),
+            Self::Operator(cell) => version::marked(version, codec::encode(cell)?),
             Self::Taken(until) => codec::encode(until),
             Self::Commits(commits) => codec::encode(commits),
             Self::Floor(floor) => codec::encode(floor),
@@ -33,7 +34,12 @@ impl<C: Serialize + DeserializeOwned> Cell<C> {
         }
     }
 
-    pub(super) fn decode(slot: &Slot, bytes: &[u8]) -> Result<Self, Corrupt> {
+    /// The cell in stored bytes; `operators` reads those of a cell of the operator, given the version that wrote it.
+    pub(super) fn decode(
+        slot: &Slot,
+        bytes: &[u8],
+        operators: impl FnOnce(u32, &[u8]) -> Result<C, Corrupt>,
+    ) -> Result<Self, Corrupt> {
         Ok(match slot {
             Slot::Taken(_) => Self::Taken(codec::decode(bytes)?),
             Slot::Commits => Self::Commits(codec::decode(bytes)?),
@@ -42,7 +48,10 @@ impl<C: Serialize + DeserializeOwned> Cell<C> {
                 codec::decode::<()>(bytes)?;
                 Self::Output
             }
-            _ => Self::Operator(codec::decode(bytes)?),
+            _ => {
+                let (version, cell) = version::version_of(bytes)?;
+                Self::Operator(operators(version, cell)?)
+            }
         })
     }
 }

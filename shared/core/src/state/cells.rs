@@ -39,11 +39,22 @@ pub(crate) struct Cells<C> {
     due: BTreeSet<Due>,
     /// The sum over the kept cells.
     bytes: usize,
+    /// The version of the pipeline that writes them.
+    version: u32,
+}
+
+/// What the operator says of its cells.
+pub(crate) trait Rules<C> {
+    /// When a cell is due, if ever.
+    fn due(&self, slot: &Slot, cell: &Cell<C>) -> Option<EventTime>;
+
+    /// A cell of the operator from the bytes that this version of the pipeline wrote.
+    fn decode(&self, version: u32, bytes: &[u8]) -> Result<C, Corrupt>;
 }
 
 impl<C> Cells<C> {
-    pub(crate) const fn new() -> Self {
-        Self { kept: BTreeMap::new(), touched: BTreeMap::new(), due: BTreeSet::new(), bytes: 0 }
+    pub(crate) const fn new(version: u32) -> Self {
+        Self { kept: BTreeMap::new(), touched: BTreeMap::new(), due: BTreeSet::new(), bytes: 0, version }
     }
 
     pub(super) fn get(&self, id: &CellId) -> Option<&Cell<C>> {
@@ -75,10 +86,10 @@ impl<C> Cells<C> {
         self.due.first().map(|due| due.at)
     }
 
-    /// Takes over what a record or a firing changed. `due` says when a cell is due.
-    pub(crate) fn take_over(&mut self, edit: Staged<C>, due: impl Fn(&Slot, &Cell<C>) -> Option<EventTime>) {
+    /// Takes over what a record or a firing changed.
+    pub(crate) fn take_over(&mut self, edit: Staged<C>, rules: &impl Rules<C>) {
         for (id, cell) in edit.0 {
-            let due = cell.as_ref().and_then(|cell| due(&id.slot, cell));
+            let due = cell.as_ref().and_then(|cell| rules.due(&id.slot, cell));
             let before = match self.touched.get(&id) {
                 Some(touched) => touched.due,
                 None => self.kept.get(&id).and_then(|kept| kept.due),
@@ -142,8 +153,9 @@ impl<C> Cells<C> {
 impl<C: Serialize + DeserializeOwned> Cells<C> {
     /// What the step changed, by key.
     pub(crate) fn changes(&mut self) -> Result<Vec<Change>, Reject> {
+        let version = self.version;
         let encoded = |(id, touched): (&CellId, &mut Entry<Option<Cell<C>>>)| {
-            let change = change(id, touched.cell.as_ref())?;
+            let change = change(id, touched.cell.as_ref(), version)?;
             touched.bytes = change.bytes();
             Ok(change)
         };
@@ -154,19 +166,16 @@ impl<C: Serialize + DeserializeOwned> Cells<C> {
     pub(crate) fn image(&self, range: &PartRange) -> Result<Vec<Change>, Reject> {
         let first = CellId { key: StateKey::before(range.first), slot: Slot::FIRST };
         let inside = self.kept.range(first..).take_while(|(id, _)| id.key.hash <= range.last);
-        inside.map(|(id, kept)| change(id, Some(&kept.cell))).collect()
+        inside.map(|(id, kept)| change(id, Some(&kept.cell), self.version)).collect()
     }
 
-    /// Takes in a change read from the journal. `due` says when a cell is due.
-    pub(crate) fn restore(
-        &mut self,
-        change: &Change,
-        due: impl Fn(&Slot, &Cell<C>) -> Option<EventTime>,
-    ) -> Result<(), Corrupt> {
+    /// Takes in a change read from the journal.
+    pub(crate) fn restore(&mut self, change: &Change, rules: &impl Rules<C>) -> Result<(), Corrupt> {
         let key = StateKey::of(KeyBytes::stored(&change.key));
         let id = CellId { key, slot: codec::decode(&change.slot)? };
-        let cell = change.value.as_deref().map(|value| Cell::decode(&id.slot, value)).transpose()?;
-        let due = cell.as_ref().and_then(|cell| due(&id.slot, cell));
+        let decode = |value| Cell::decode(&id.slot, value, |version, bytes| rules.decode(version, bytes));
+        let cell = change.value.as_deref().map(decode).transpose()?;
+        let due = cell.as_ref().and_then(|cell| rules.due(&id.slot, cell));
         let before = self.kept.get(&id).and_then(|kept| kept.due);
         self.move_due(&id, before, due);
         self.keep(id, Entry { cell, due, bytes: change.bytes() });
@@ -180,32 +189,36 @@ impl<C: Serialize + DeserializeOwned> Cells<C> {
         &mut self,
         change: &Change,
         is_own: impl FnOnce(&KeyBytes) -> Result<bool, Corrupt>,
-        due: impl Fn(&Slot, &Cell<C>) -> Option<EventTime>,
+        rules: &impl Rules<C>,
     ) -> Result<(), Corrupt> {
         let (key, slot) = (KeyBytes::stored(&change.key), codec::decode(&change.slot)?);
         match (&slot, change.value.as_deref()) {
             (Slot::Commits | Slot::Floor | Slot::Output(..), Some(value)) => {
-                let cell = Cell::decode(&slot, value)?;
+                let cell = Cell::decode(&slot, value, |version, bytes| rules.decode(version, bytes))?;
                 let mut edit = Edit::new(self);
                 repeats::inherit(&mut edit.key(key), slot, cell);
                 let staged = edit.into();
-                self.take_over(staged, due);
+                self.take_over(staged, rules);
                 // What was taken lies in no overlay: there is no step.
                 self.changes().map_err(|reject| Corrupt(reject.message))?;
                 self.install();
                 Ok(())
             }
-            _ if is_own(&key)? => self.restore(change, due),
+            _ if is_own(&key)? => self.restore(change, rules),
             _ => Ok(()),
         }
     }
 }
 
-fn change<C: Serialize + DeserializeOwned>(id: &CellId, cell: Option<&Cell<C>>) -> Result<Change, Reject> {
+fn change<C: Serialize + DeserializeOwned>(
+    id: &CellId,
+    cell: Option<&Cell<C>>,
+    version: u32,
+) -> Result<Change, Reject> {
     Ok(Change {
         key: id.key.bytes.as_slice().to_vec(),
         slot: codec::encode(&id.slot)?,
-        value: cell.map(Cell::encode).transpose()?,
+        value: cell.map(|cell| cell.encode(version)).transpose()?,
     })
 }
 

@@ -4,11 +4,13 @@ mod cell;
 mod cells;
 mod edit;
 mod slot;
+mod version;
 
 pub(crate) use cell::Cell;
-pub(crate) use cells::{Cells, Due, Staged};
+pub(crate) use cells::{Cells, Due, Rules, Staged};
 pub(crate) use edit::{Edit, KeyState};
 pub(crate) use slot::Slot;
+pub use version::version_of;
 
 use std::fmt;
 
