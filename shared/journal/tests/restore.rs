@@ -320,6 +320,21 @@ async fn a_dropped_journal_is_taken_by_the_code_that_comes_first() {
 }
 
 #[tokio::test]
+async fn no_tick_waits_for_what_an_ended_life_waited_for() {
+    for due in [EventTime::from_millis(99), Mark::NEVER] {
+        for begins in [Some(Incarnation(8)), None] {
+            let (store, shard) = (MemoryStore::new(), journal("quiet"));
+            let (view, _) = begun(&store, &shard).await;
+            let mark = Mark { incarnation: view.incarnation(), number: view.number(), due: Some(due) };
+            store.write_mark(&shard, &mark).await.expect("written");
+            drop(&store, &shard, begins).await.expect("dropped");
+            let due = store.read_mark(&shard).await.expect("read").and_then(|mark| mark.due);
+            assert_eq!(due, Some(EventTime::from_millis(i64::MIN)), "always, so that the journal is read");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_shard_with_parents_is_dropped_to_nothing_and_begins_as_at_first() {
     let (store, shard) = (MemoryStore::new(), journal("child"));
     begun(&store, &shard).await;
