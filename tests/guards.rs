@@ -5,7 +5,7 @@ use std::time::Duration;
 use departures::departures;
 use serde_json::Value;
 use tidemill::handler::{Done, Handler, Limits, ShardInfo, Source, Work};
-use tidemill::{Error, Json, Kinesis, OnBad, OutOfOrder, Pipeline, Tumbling};
+use tidemill::{Error, Json, Kinesis, OnBad, OutOfOrder, Pipeline, PipelineError, Tumbling};
 use tidemill_core::{Record, SequenceNumber};
 use tidemill_journal::{Deadline, Incarnation, JournalId, Ring, Store};
 use tidemill_tests::{FaultyStore, Flight, Inbox, records};
@@ -523,6 +523,164 @@ fn state_that_the_code_cannot_read_is_refused_with_the_field_and_what_to_do() {
         drain(&mut before).await;
         assert_eq!(flights_counted(&inbox), 3);
     });
+}
+
+/// Counts flights: version 1 as they are, 2 in tenths, 3 in tenths and beside them how many it saw itself. What is stored
+/// looks alike in 1 and 2.
+fn counting(version: u32, hours: u64, from: &[u32]) -> Result<Pipeline, PipelineError> {
+    let from = |version| from.contains(&version);
+    let windowed = Pipeline::named("departures")
+        .source(Json::<Value>::new())
+        .event_time(|event| event["departed_at"].as_i64(), OutOfOrder::at_most(Duration::ZERO))
+        .key_by(|event| event["origin"].as_str().map(str::to_owned).ok_or("no origin"))
+        .window(Tumbling::every(Duration::from_hours(hours)));
+    let results = match version {
+        1 => windowed.aggregate(|over| over.count()).emit(|_, flights| flights),
+        2 => {
+            let mut tenths = windowed.aggregate(|over| over.fold(0_u64, |tenths, _| tenths + 10));
+            if from(1) {
+                tenths = tenths.migrate_from(1, |flights: u64| flights * 10);
+            }
+            tenths.emit(|_, tenths| tenths / 10)
+        }
+        _ => {
+            let mut both = windowed.aggregate(|over| (over.fold(0_u64, |tenths, _| tenths + 10), over.count()));
+            if from(1) {
+                both = both.migrate_from(1, |flights: u64| (flights * 10, 0));
+            }
+            if from(2) {
+                both = both.migrate_from(2, |tenths: u64| (tenths, 0));
+            }
+            both.emit(|_, (tenths, _)| tenths / 10)
+        }
+    };
+    results
+        .map(|flights| serde_json::json!({ "flights": flights }))
+        .to(Kinesis::stream("departures"))
+        .version(version)
+        .build()
+}
+
+/// A new process of a version that migrates from others.
+async fn take_as(
+    (version, from): (u32, &[u32]),
+    (store, inbox): (&FaultyStore, &Inbox),
+    records: &[Record<'_>],
+) -> Result<Done, Error> {
+    let limits = Limits { ring: Ring::of(4).expect("a ring"), ..Limits::default() };
+    take(&mut handler_of(counting(version, 1, from).expect("sound"), store, inbox, limits), records).await
+}
+
+#[test]
+fn windows_of_earlier_versions_go_on_wherever_the_deploy_comes() {
+    run(async {
+        const KEYS: [&str; 3] = ["JFK", "LGA", "EWR"];
+        let flights: Vec<_> = (0..30).map(|number| Flight::new(KEYS[number as usize % 3], number, 1)).collect();
+        let all = records(&flights);
+        for second in 0..10 {
+            for third in second..10 {
+                let (store, inbox) = (FaultyStore::default(), Inbox::default());
+                // Each batch is of one key: cells of the others stay as the version before wrote them.
+                for (number, batch) in all.chunks(1).take(10).enumerate() {
+                    let code: (u32, &[u32]) = match number {
+                        number if number < second => (1, &[]),
+                        number if number < third => (2, &[1]),
+                        _ => (3, &[1, 2]),
+                    };
+                    take_as(code, (&store, &inbox), batch).await.expect("done");
+                }
+                let last = counting(3, 1, &[1, 2]).expect("sound");
+                drain(&mut handler_of(last, &store, &inbox, Limits::default())).await;
+                assert_eq!(flights_counted(&inbox), 10, "deployed at {second} and {third}");
+            }
+        }
+    });
+}
+
+#[test]
+fn what_a_version_cannot_read_it_refuses_and_leaves_as_it_is() {
+    run(async {
+        let (store, inbox) = (FaultyStore::default(), Inbox::default());
+        let flights: Vec<_> = ["JFK", "LGA", "JFK", "LGA", "JFK"].map(|key| Flight::new(key, 0, 1)).into();
+        let all = records(&flights);
+        let limits = Limits::default();
+        let mut old = handler_of(counting(1, 1, &[]).expect("sound"), &store, &inbox, limits);
+        take(&mut old, &all[..1]).await.expect("done");
+        let refused =
+            async |code, batch| take_as(code, (&store, &inbox), batch).await.expect_err("refused").to_string();
+
+        let text = refused((2, &[]), &all[1..2]).await;
+        assert!(text.contains("version: stored \"1\", now \"2\"") && text.contains("migrate_from"), "{text}");
+        let other = counting(2, 2, &[1]).expect("sound");
+        let text =
+            take(&mut handler_of(other, &store, &inbox, limits), &all[1..2]).await.expect_err("refused").to_string();
+        assert!(text.contains("window: stored"), "{text}");
+
+        take_as((2, &[1]), (&store, &inbox), &all[1..2]).await.expect("goes on");
+        // Of the version before: one that was warm, and one after a rollback.
+        let text = take(&mut old, &all[2..3]).await.expect_err("refused").to_string();
+        assert!(text.contains("written by version 2") && text.contains("the code is version 1"), "{text}");
+        for _ in 0..2 {
+            let text = refused((1, &[]), &all[2..3]).await;
+            assert!(text.contains("version: stored \"2\", now \"1\""), "{text}");
+        }
+        // JFK's window is still of version 1.
+        let text = refused((3, &[2]), &all[2..3]).await;
+        assert!(text.contains("written by version 1") && text.contains("the code is version 3"), "{text}");
+
+        take_as((2, &[1]), (&store, &inbox), &all[2..4]).await.expect("nothing was overwritten");
+        take_as((3, &[1, 2]), (&store, &inbox), &all[4..]).await.expect("goes on");
+        drain(&mut handler_of(counting(3, 1, &[1, 2]).expect("sound"), &store, &inbox, limits)).await;
+        assert_eq!(flights_counted(&inbox), 5);
+    });
+}
+
+#[test]
+fn a_migration_that_panics_is_refused() {
+    run(async {
+        let (store, inbox) = (FaultyStore::default(), Inbox::default());
+        let flights = [Flight::new("JFK", 0, 1), Flight::new("JFK", 1, 1)];
+        let all = records(&flights);
+        take_as((1, &[]), (&store, &inbox), &all[..1]).await.expect("done");
+        let limits = Limits::default();
+        let pipeline = Pipeline::named("departures")
+            .source(Json::<Value>::new())
+            .event_time(|event| event["departed_at"].as_i64(), OutOfOrder::at_most(Duration::ZERO))
+            .key_by(|event| event["origin"].as_str().map(str::to_owned).ok_or("no origin"))
+            .window(Tumbling::every(Duration::from_hours(1)))
+            .aggregate(|over| over.count())
+            .migrate_from(1, |flights: u64| flights.checked_sub(7).expect("seven at least"))
+            .emit(|_, flights| flights)
+            .to(Kinesis::stream("departures"))
+            .version(2)
+            .build()
+            .expect("sound");
+        let text =
+            take(&mut handler_of(pipeline, &store, &inbox, limits), &all).await.expect_err("refused").to_string();
+        assert!(text.contains("the migration panicked: seven at least"), "{text}");
+        take_as((1, &[]), (&store, &inbox), &all).await.expect("nothing was overwritten");
+    });
+}
+
+#[test]
+fn migrations_that_make_no_sense_are_mistakes_of_the_pipeline() {
+    let text = counting(2, 1, &[1]).expect("sound").to_string();
+    assert!(text.contains("version 2"), "{text}");
+    let windowed = || {
+        Pipeline::named("departures")
+            .source(Json::<Value>::new())
+            .event_time(|event| event["departed_at"].as_i64(), OutOfOrder::at_most(Duration::ZERO))
+            .key_by(|event| event["origin"].as_str().map(str::to_owned).ok_or("no origin"))
+            .window(Tumbling::every(Duration::from_hours(1)))
+            .aggregate(|over| over.count())
+            .migrate_from(1, |flights: u64| flights)
+    };
+    let forgotten = windowed().emit(|_, flights| flights).to(Kinesis::stream("departures")).build();
+    let text = forgotten.expect_err("refused").to_string();
+    assert!(text.contains("state of version 1 is migrated, and the pipeline is of version 1"), "{text}");
+    let twice = windowed().migrate_from(1, |flights: u64| flights).emit(|_, flights| flights);
+    let text = twice.to(Kinesis::stream("departures")).version(2).build().expect_err("refused").to_string();
+    assert!(text.contains("state of version 1 is migrated twice"), "{text}");
 }
 
 fn journal() -> JournalId {

@@ -45,7 +45,7 @@ pub use record::{Enriched, Position, Record, SequenceNumber};
 pub use reject::{Reason, Reject};
 pub use repeats::{Sent, SentPlace};
 pub use shard::Source;
-pub use state::{Change, Corrupt};
+pub use state::{Change, Corrupt, version_of};
 pub use step::{Caps, Fingerprint, OpenCell, Processor, Shard, Step};
 pub use time::{EventTime, Span, millis};
 pub use transform::{Stateless, Transform, TransformEmit};

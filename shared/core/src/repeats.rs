@@ -174,12 +174,25 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::SequenceNumber;
-    use crate::state::Cells;
+    use crate::state::{Cells, Rules};
+    use crate::{Corrupt, EventTime, SequenceNumber};
+
+    /// Of an operator whose cells are never due.
+    struct Undated;
+
+    impl Rules<()> for Undated {
+        fn due(&self, _: &Slot, _: &Cell<()>) -> Option<EventTime> {
+            None
+        }
+
+        fn decode(&self, _: u32, _: &[u8]) -> Result<(), Corrupt> {
+            Ok(())
+        }
+    }
 
     fn take(cells: &mut Cells<()>, place: SentPlace) -> bool {
         let sent = Sent { producer: "p".into(), place };
-        let mut edit = cells.edit(&|_, _| None);
+        let mut edit = cells.edit(&Undated);
         let is_new = sent.take(&mut edit.key(sent.key().expect("a key")));
         edit.finish();
         is_new
@@ -194,7 +207,7 @@ mod tests {
         /// of earlier commits may follow. Each is taken once.
         #[test]
         fn each_output_of_a_commit_is_taken_once(sends in prop::collection::vec((0_u64..4, 0_u32..6), 1..60)) {
-            let (mut cells, mut seen, mut highest) = (Cells::new(), BTreeSet::new(), 0_u64);
+            let (mut cells, mut seen, mut highest) = (Cells::new(1), BTreeSet::new(), 0_u64);
             for (step, index) in sends {
                 // Mostly the present commit, sometimes the next, sometimes an old one again.
                 let number = match step { 3 => highest + 1, 2 => highest.saturating_sub(1), _ => highest };
@@ -207,7 +220,7 @@ mod tests {
         /// A stateless producer sends batches again and again; each batch's floor is its first record.
         #[test]
         fn each_output_of_a_record_is_taken_once(batches in prop::collection::vec((0_u64..3, 1_u64..8), 1..20)) {
-            let (mut cells, mut seen, mut next) = (Cells::new(), BTreeSet::new(), 0_u64);
+            let (mut cells, mut seen, mut next) = (Cells::new(1), BTreeSet::new(), 0_u64);
             for (back, length) in batches {
                 let floor = next.saturating_sub(back);
                 for number in floor..floor + length {
@@ -221,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_floor_forgets_what_lies_below_it() {
-        let mut cells = Cells::<()>::new();
+        let mut cells = Cells::<()>::new(1);
         for number in 0..5 {
             assert!(take(&mut cells, SentPlace::Record { position: at(number), index: 0, floor: at(0) }));
         }
@@ -234,9 +247,9 @@ mod tests {
     #[test]
     fn a_merged_shard_knows_what_either_parent_took() {
         let commits = |number, taken: &[(u32, u32)]| Commits { number, taken: taken.to_vec() };
-        let mut cells = Cells::<()>::new();
+        let mut cells = Cells::<()>::new(1);
         let mut inherit_all = |slot: &Slot, cell: Cell<()>| {
-            let mut edit = cells.edit(&|_, _| None);
+            let mut edit = cells.edit(&Undated);
             inherit(&mut edit.key(KeyBytes::encoded("p").expect("a key")), slot.clone(), cell);
             edit.finish();
         };

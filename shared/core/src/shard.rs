@@ -6,7 +6,7 @@ use crate::operator::{Applied, Now, Operator, Turn};
 use crate::progress::Clock;
 use crate::read::{Keying, Read, Reading, Subject};
 use crate::reject::guard;
-use crate::state::{Cell, Cells, Due, Edit, Slot};
+use crate::state::{Cell, Cells, Due, Edit, Rules, Slot};
 use crate::step::{Caps, Fingerprint, OpenCell, Processor, Shard, Step};
 use crate::{
     Change, Corrupt, EventTime, Events, HashRange, Key, KeyBytes, LateRecord, Origin, OutOfOrder, Output, PartRange,
@@ -45,8 +45,9 @@ impl<E: Events, K: Key> Source<E, K> {
 }
 
 impl<E: Events, K: Key, O: Operator<E, K>> Processor for Arc<KeyedPipeline<E, K, O>> {
-    fn open(&self) -> Box<dyn Shard> {
-        Box::new(TypedShard { pipeline: Self::clone(self), own: HashRange::ALL, cells: Cells::new() })
+    fn open(&self, version: u32) -> Box<dyn Shard> {
+        let rules = CellRules { pipeline: Self::clone(self), version };
+        Box::new(TypedShard { rules, own: HashRange::ALL, cells: Cells::new(version) })
     }
 
     fn fingerprint(&self) -> Fingerprint {
@@ -56,6 +57,10 @@ impl<E: Events, K: Key, O: Operator<E, K>> Processor for Arc<KeyedPipeline<E, K,
             fingerprint.insert("inputs".to_owned(), self.clock.inputs.join(", "));
         }
         fingerprint
+    }
+
+    fn migrates_from(&self) -> Vec<u32> {
+        self.operator.migrates_from()
     }
 
     fn partition_key(&self, payload: &[u8]) -> Option<String> {
@@ -77,14 +82,6 @@ impl<E: Events, K: Key, O: Operator<E, K>> Processor for Arc<KeyedPipeline<E, K,
 }
 
 impl<E: Events, K: Key, O: Operator<E, K>> KeyedPipeline<E, K, O> {
-    fn due(&self, slot: &Slot, cell: &Cell<O::Cell>) -> Option<EventTime> {
-        match cell {
-            Cell::Operator(cell) => self.operator.due(slot, cell),
-            Cell::Taken(until) => Some(*until),
-            Cell::Commits(_) | Cell::Floor(_) | Cell::Output => None,
-        }
-    }
-
     /// Judges and applies one event of a record.
     fn apply(
         &self,
@@ -139,8 +136,36 @@ struct Verdict<'o> {
     outputs: &'o mut Vec<Output>,
 }
 
-struct TypedShard<E: Events, K: Key, O: Operator<E, K>> {
+/// What a version of the pipeline says of cells.
+struct CellRules<E: Events, K, O> {
     pipeline: Arc<KeyedPipeline<E, K, O>>,
+    version: u32,
+}
+
+impl<E: Events, K: Key, O: Operator<E, K>> Rules<O::Cell> for CellRules<E, K, O> {
+    fn due(&self, slot: &Slot, cell: &Cell<O::Cell>) -> Option<EventTime> {
+        match cell {
+            Cell::Operator(cell) => self.pipeline.operator.due(slot, cell),
+            Cell::Taken(until) => Some(*until),
+            Cell::Commits(_) | Cell::Floor(_) | Cell::Output => None,
+        }
+    }
+
+    fn decode(&self, version: u32, bytes: &[u8]) -> Result<O::Cell, Corrupt> {
+        if version == self.version {
+            return codec::decode(bytes);
+        }
+        self.pipeline.operator.migrate(version, bytes).unwrap_or_else(|| {
+            let now = self.version;
+            Err(Corrupt(format!(
+                "a cell was written by version {version} of the pipeline, and the code is version {now}"
+            )))
+        })
+    }
+}
+
+struct TypedShard<E: Events, K: Key, O: Operator<E, K>> {
+    rules: CellRules<E, K, O>,
     /// Which partition keys the shard owns.
     own: HashRange,
     cells: Cells<O::Cell>,
@@ -149,12 +174,12 @@ struct TypedShard<E: Events, K: Key, O: Operator<E, K>> {
 impl<E: Events, K: Key, O: Operator<E, K>> TypedShard<E, K, O> {
     /// Fires the cell that is due first, if any is due at the step's watermark.
     fn fire_next(&mut self, step: &mut Step) -> bool {
-        let Self { pipeline, cells, .. } = self;
+        let Self { rules, cells, .. } = self;
+        let pipeline = &rules.pipeline;
         let Some(due) = cells.first_due(step.progress.watermark).cloned() else { return false };
         step.fired += 1;
         let before = step.outputs.len();
-        let due_of = |slot: &Slot, cell: &Cell<O::Cell>| pipeline.due(slot, cell);
-        let mut edit = cells.edit(&due_of);
+        let mut edit = cells.edit(rules);
         if matches!(due.slot, Slot::Taken(_)) {
             edit.key(due.key.clone()).remove(due.slot);
         } else if let Err(reject) = pipeline.fire(&due, step.progress.watermark, &mut edit, &mut step.outputs) {
@@ -162,7 +187,7 @@ impl<E: Events, K: Key, O: Operator<E, K>> TypedShard<E, K, O> {
             drop(edit);
             step.outputs.truncate(before);
             step.outputs.push(failed(&due, key_text::<K>(&due.key), reject));
-            edit = cells.edit(&due_of);
+            edit = cells.edit(rules);
             edit.key(due.key.clone()).remove(due.slot);
         }
         edit.finish();
@@ -181,10 +206,10 @@ impl<E: Events, K: Key, O: Operator<E, K>> TypedShard<E, K, O> {
             }
             Err(reject) => return step.outputs.push(quarantined(record, reject)),
         }
-        let Self { pipeline, own, cells } = self;
+        let Self { rules, own, cells } = self;
+        let pipeline = &rules.pipeline;
         let before = step.outputs.len();
-        let due_of = |slot: &Slot, cell: &Cell<O::Cell>| pipeline.due(slot, cell);
-        let mut edit = cells.edit(&due_of);
+        let mut edit = cells.edit(rules);
         let mut verdict = Verdict { kept: false, repeated: false, late: None, outputs: &mut step.outputs };
         let (watermark, own) = (step.progress.watermark_for(record.partition_key), *own);
         let reading = pipeline.reader.read(record, &mut |time, event| {
@@ -215,10 +240,10 @@ impl<E: Events, K: Key, O: Operator<E, K>> TypedShard<E, K, O> {
     /// Whether the record is no repeat of an output of another pipeline that was taken before. It is remembered whatever
     /// becomes of it.
     fn is_new(&mut self, record: &Record<'_>) -> Result<bool, Reject> {
-        let Self { pipeline, cells, .. } = self;
+        let Self { rules, cells, .. } = self;
+        let pipeline = &rules.pipeline;
         let Some(sent) = pipeline.reader.sent(record)? else { return Ok(true) };
-        let due_of = |slot: &Slot, cell: &Cell<O::Cell>| pipeline.due(slot, cell);
-        let mut edit = cells.edit(&due_of);
+        let mut edit = cells.edit(rules);
         let is_new = sent.take(&mut edit.key(sent.key()?));
         edit.finish();
         Ok(is_new)
@@ -284,7 +309,7 @@ impl<E: Events, K: Key, O: Operator<E, K>> Shard for TypedShard<E, K, O> {
 
     fn next_due(&self) -> Option<EventTime> {
         let never = EventTime::from_millis(i64::MAX);
-        self.pipeline.runs_on.then(|| self.cells.next_due().unwrap_or(never))
+        self.rules.pipeline.runs_on.then(|| self.cells.next_due().unwrap_or(never))
     }
 
     fn changes(&mut self) -> Result<Vec<Change>, Reject> {
@@ -308,19 +333,19 @@ impl<E: Events, K: Key, O: Operator<E, K>> Shard for TypedShard<E, K, O> {
     }
 
     fn restore(&mut self, change: &Change) -> Result<(), Corrupt> {
-        let Self { pipeline, cells, .. } = self;
-        cells.restore(change, &|slot, cell| pipeline.due(slot, cell))
+        self.cells.restore(change, &self.rules)
     }
 
     fn inherit(&mut self, change: &Change, range: HashRange) -> Result<(), Corrupt> {
-        let Self { pipeline, cells, .. } = self;
+        let Self { rules, cells, .. } = self;
+        let pipeline = &rules.pipeline;
         let is_own = |key: &KeyBytes| {
             let key: K = key.key()?;
             let partition_key = guard("the routing closure", || Ok(pipeline.keying.route.of(&key).into_owned()));
             let partition_key = partition_key.map_err(|reject| Corrupt(reject.message))?;
             Ok(range.contains(partition_hash(&partition_key)))
         };
-        cells.inherit(change, is_own, &|slot, cell| pipeline.due(slot, cell))
+        cells.inherit(change, is_own, rules)
     }
 
     fn cells(&self) -> Vec<OpenCell> {

@@ -71,11 +71,14 @@ impl Step {
 
 /// A pipeline's erased operator: opens the typed state of any number of shards.
 pub trait Processor: Send + Sync {
-    /// The state of a shard without any record.
-    fn open(&self) -> Box<dyn Shard>;
+    /// The state of a shard without any record, in this version of the pipeline.
+    fn open(&self, version: u32) -> Box<dyn Shard>;
 
     /// What stored state depends on.
     fn fingerprint(&self) -> Fingerprint;
+
+    /// The earlier versions of the pipeline whose stored state can be migrated. Aggregates may differ there.
+    fn migrates_from(&self) -> Vec<u32>;
 
     /// The partition key under which a producer must put this payload; `None` if its key cannot be read.
     fn partition_key(&self, payload: &[u8]) -> Option<String>;

@@ -30,8 +30,9 @@ pub enum Error {
     },
     /// The journal holds the state of something else. Nothing is overwritten.
     #[error(
-        "journal {journal} is not of this pipeline as it is now: {}. Deploy the code that wrote it, give the pipeline a \
-         new name, or drop the state", differences.join("; ")
+        "journal {journal} is not of this pipeline as it is now: {}. Deploy the code that wrote it, say how \
+         its state becomes that of now (`.migrate_from(..)` with `.version(..)`, where the aggregate alone has changed), \
+         give the pipeline a new name, or drop the state", differences.join("; ")
     )]
     Foreign {
         /// The journal.

@@ -32,6 +32,7 @@
 mod catch_up;
 mod commit;
 mod error;
+mod expected;
 mod flush;
 mod format;
 mod frame;
@@ -57,6 +58,7 @@ mod view;
 pub use catch_up::{CaughtUp, catch_up, still_holds};
 pub use commit::{Committed, Draft, commit};
 pub use error::Error;
+pub use expected::Expected;
 pub use flush::{Flushed, flush};
 pub use format::Format;
 pub use init::{Beginning, init};

@@ -4,6 +4,7 @@ use futures_util::future::try_join_all;
 use tidemill_core::{Change, Corrupt, Progress};
 
 use crate::catch_up::{CaughtUp, catch_up};
+use crate::expected::{Expected, Fit};
 use crate::parts::{self, Parts};
 use crate::spill::{self, Spills};
 use crate::{Error, JournalId, Kind, PartId, PartName, Record, Schema, SlotItem, State, Store, View};
@@ -19,14 +20,15 @@ const PARTS_AT_ONCE: usize = 16;
 /// named last among them must exist; what came meanwhile is then caught up. A gap or a missing part means that the
 /// journal moved on under the reader, and it reads again.
 ///
-/// `expected` is what the caller's code is made for; `None` reads whatever is there, to look at.
+/// `expected` is what the caller's code is made for; `None` reads whatever is there, to look at. State of an earlier schema
+/// that the code can read becomes that of its own with the next record.
 ///
 /// # Errors
 /// If the journal is of something else than expected, an item is damaged, or the store fails.
 pub async fn load<S: Store, T: State + ?Sized>(
     store: &S,
     journal: &JournalId,
-    expected: Option<&Schema>,
+    expected: Option<Expected<'_>>,
     open: impl Fn() -> Box<T>,
 ) -> Result<Option<(View, Box<T>)>, Error> {
     let mut why = String::new();
@@ -77,7 +79,7 @@ async fn assemble<S: Store, T: State + ?Sized>(
     store: &S,
     journal: &JournalId,
     head: &Record,
-    expected: Option<&Schema>,
+    expected: Option<Expected<'_>>,
     state: &mut T,
 ) -> Result<Result<View, String>, Error> {
     let (records, parts, spills) = match read_names(store, journal, head).await? {
@@ -88,15 +90,8 @@ async fn assemble<S: Store, T: State + ?Sized>(
     let Some(stored) = records.iter().rev().find_map(|(record, _)| record.schema.clone()) else {
         return Err(Error::damaged(journal, "the ring", "no record behind `oldest` names the parts"));
     };
-    let is_unclaimed = stored.is_unclaimed();
-    let schema = match expected {
-        Some(expected) if is_unclaimed && stored.journal == *journal => expected.clone(),
-        _ => stored,
-    };
-    if let Some(expected) = expected {
-        // Before any cell is decoded: cells of another pipeline would only look damaged.
-        check_schema(journal, &schema, expected)?;
-    }
+    // Before any cell is decoded: cells of another pipeline would only look damaged.
+    let Fit { schema, is_unclaimed } = Expected::check(expected, journal, stored)?;
     if let Some(moved) = restore_images(store, journal, &parts, state).await? {
         return Ok(Err(moved));
     }
@@ -252,30 +247,7 @@ pub(crate) fn decode(journal: &JournalId, slot: u32, item: &SlotItem) -> Result<
 pub(crate) fn unfit(corrupt: &Corrupt) -> String {
     format!(
         "{corrupt}. The bytes are whole, so the code's own types have changed: let a new field be optional \
-         (`#[serde(default)]`), deploy the code that wrote it, give the pipeline a new name, or drop the state"
+         (`#[serde(default)]`), say how to make it new (`.migrate_from(..)`), deploy the code that wrote it, give the \
+         pipeline a new name, or drop the state"
     )
-}
-
-fn check_schema(journal: &JournalId, stored: &Schema, expected: &Schema) -> Result<(), Error> {
-    let mut differences = Vec::new();
-    if stored.journal != *journal {
-        differences.push(format!("it was written for {}", stored.journal));
-    }
-    if let (Some(stored), Some(now)) = (&stored.starting_sequence, &expected.starting_sequence)
-        && stored != now
-    {
-        differences.push(format!(
-            "the stream was recreated: its shard began at {stored}, now at {now}; drop the state, or take a new pipeline \
-             name"
-        ));
-    }
-    let names = stored.fingerprint.keys().chain(expected.fingerprint.keys());
-    let names: std::collections::BTreeSet<_> = names.collect();
-    for name in names {
-        let text = |schema: &Schema| schema.fingerprint.get(name).cloned().unwrap_or_else(|| "nothing".to_owned());
-        if text(stored) != text(expected) {
-            differences.push(format!("{name}: stored {:?}, now {:?}", text(stored), text(expected)));
-        }
-    }
-    if differences.is_empty() { Ok(()) } else { Err(Error::Foreign { journal: journal.clone(), differences }) }
 }

@@ -18,17 +18,18 @@
 //! - **R, format, fingerprint, the shard's first sequence number and its keys** go, so that the same code reads it.
 //! - **A Seal or the end of input** goes, as record 2: children begin behind it.
 //! - **The incarnation** does not, nor commit numbers: results and quarantined records count anew under it. The flush mark
-//!   stays behind and names another life; the note of attempts is cleared.
+//!   stays behind and names another life, but says no more that nothing is due: a tick that asks it alone would pass over
+//!   the new life. The note of attempts is cleared.
 
 use std::ops::RangeInclusive;
 
 use futures_util::future::try_join_all;
-use tidemill_core::{Change, Corrupt, PartRange, Position, Progress, Reject};
+use tidemill_core::{Change, Corrupt, EventTime, PartRange, Position, Progress, Reject};
 
 use crate::commit::{self, Draft};
 use crate::{
-    Attempt, Beginning, Committed, DEFAULT_RING, Deadline, Error, Format, Incarnation, JournalId, Kind, Output, PartId,
-    Put, Ring, Schema, SlotItem, State, Store, StoreError, View, flush, init, load,
+    Attempt, Beginning, Committed, DEFAULT_RING, Deadline, Error, Format, Incarnation, JournalId, Kind, Mark, Output,
+    PartId, Put, Ring, Schema, SlotItem, State, Store, StoreError, View, flush, init, load,
 };
 
 /// How often a journal that functions begin again is deleted.
@@ -216,9 +217,23 @@ async fn erase<S: Erasable>(store: &S, journal: &JournalId, erased: &mut Erased)
         store.delete_slot(journal, FIRST, first.number, first.incarnation).await?;
         erased.slots += 1;
     }
+    forget_due(store, journal).await?;
     for together in named.chunks(SLOTS_AT_ONCE) {
         try_join_all(together.iter().map(|id| store.delete_part(journal, id))).await?;
         erased.parts += together.len() as u64;
+    }
+    Ok(())
+}
+
+/// Makes ticks read the journal, whatever the ended life was waiting for. A mark that was raised meanwhile is asked again.
+async fn forget_due<S: Store>(store: &S, journal: &JournalId) -> Result<(), StoreError> {
+    const ALWAYS: EventTime = EventTime::from_millis(i64::MIN);
+    for _ in 0..ATTEMPTS {
+        let Some(mark) = store.read_mark(journal).await? else { break };
+        if mark.due.is_none_or(|due| due == ALWAYS) {
+            break;
+        }
+        store.lower_mark(journal, &Mark { due: Some(ALWAYS), ..mark }).await?;
     }
     Ok(())
 }

@@ -67,7 +67,8 @@ pub struct View {
     pub(crate) schema: Schema,
     /// When something is due next after record n, if the state says.
     pub(crate) due: Option<EventTime>,
-    /// Whether a drop left the journal to whatever code comes first: its first record says whose it is.
+    /// Whether the next record says whose it is: a drop left the journal to whatever code comes first, or its state is of
+    /// an earlier schema.
     pub(crate) is_unclaimed: bool,
     /// Whether the outputs of record n are known to be acknowledged.
     pub(crate) flushed: bool,

@@ -104,7 +104,8 @@ impl Bench {
             &Cells::default(),
         )
         .await?;
-        let loaded = load(&self.store, &self.journal, Some(&self.schema), || Box::new(Cells::default())).await?;
+        let loaded =
+            load(&self.store, &self.journal, Some((&self.schema).into()), || Box::new(Cells::default())).await?;
         let (view, state) = loaded.expect("record 1 is there");
         Ok(Holder { view, state })
     }

@@ -179,7 +179,7 @@ fn position(number: u64) -> Position {
 }
 
 async fn loaded<S: Store>(store: &S, journal: &JournalId) -> (View, Cells) {
-    let loaded = load(store, journal, Some(&schema(journal)), || Box::new(Cells::default())).await;
+    let loaded = load(store, journal, Some((&schema(journal)).into()), || Box::new(Cells::default())).await;
     let (view, cells) = loaded.expect("it is readable").expect("it has begun");
     (view, *cells)
 }
@@ -307,7 +307,7 @@ async fn a_dropped_journal_is_taken_by_the_code_that_comes_first() {
         |version: &str| Schema { fingerprint: [("version".to_owned(), version.to_owned())].into(), ..schema(&shard) };
     let (one, other) = (of("1"), of("2"));
     let open = || Box::new(Cells::default());
-    let load_as = async |schema: &Schema| load(&store, &shard, Some(schema), open).await;
+    let load_as = async |schema: &Schema| load(&store, &shard, Some(schema.into()), open).await;
     let (one_view, one_cells) = load_as(&one).await.expect("it fits").expect("begun");
     let (mut other_view, mut other_cells) = load_as(&other).await.expect("it fits").expect("begun");
     assert_eq!((one_view.number(), one_view.position(), one_cells.bytes()), (1, None, 0));
@@ -317,6 +317,21 @@ async fn a_dropped_journal_is_taken_by_the_code_that_comes_first() {
     let refused = load_as(&other).await.err().map(|error| error.to_string()).unwrap_or_default();
     assert!(refused.contains("version: stored \"1\", now \"2\""), "{refused}");
     assert_eq!(load_as(&one).await.expect("it fits").expect("begun").0.number(), 2);
+}
+
+#[tokio::test]
+async fn no_tick_waits_for_what_an_ended_life_waited_for() {
+    for due in [EventTime::from_millis(99), Mark::NEVER] {
+        for begins in [Some(Incarnation(8)), None] {
+            let (store, shard) = (MemoryStore::new(), journal("quiet"));
+            let (view, _) = begun(&store, &shard).await;
+            let mark = Mark { incarnation: view.incarnation(), number: view.number(), due: Some(due) };
+            store.write_mark(&shard, &mark).await.expect("written");
+            drop(&store, &shard, begins).await.expect("dropped");
+            let due = store.read_mark(&shard).await.expect("read").and_then(|mark| mark.due);
+            assert_eq!(due, Some(EventTime::from_millis(i64::MIN)), "always, so that the journal is read");
+        }
+    }
 }
 
 #[tokio::test]

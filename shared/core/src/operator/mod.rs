@@ -10,14 +10,14 @@ use std::collections::BTreeMap;
 pub use interval_join::{IntervalJoin, PairEmit, Side, SideFn};
 pub use process::{Context, KeyedProcess, List, Map, Process, ProcessEmit, RecordInfo, SideOutput, Value};
 pub use ranked::{BetterFn, Keep, Ranked, RankedEmit};
-pub use windows::{AggregateWindows, Early, EmitFn, Pane};
+pub use windows::{AggregateWindows, Early, EmitFn, Migrations, Pane};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::read::Subject;
 use crate::state::{KeyState, Slot};
-use crate::{Cause, Delivery, Emission, EventTime, Events, Key, Output, Record, Reject, Watermark};
+use crate::{Cause, Corrupt, Delivery, Emission, EventTime, Events, Key, Output, Record, Reject, Watermark};
 
 /// What became of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +50,17 @@ pub(crate) trait Operator<E: Events, K: Key>: Send + Sync + 'static {
 
     /// What stored state depends on, by name. The key is added by the step.
     fn fingerprint(&self) -> BTreeMap<String, String>;
+
+    /// The earlier versions of the pipeline whose cells can be migrated.
+    fn migrates_from(&self) -> Vec<u32> {
+        Vec::new()
+    }
+
+    /// A cell that an earlier version of the pipeline wrote; `None` if it is none of [`migrates_from`](Self::migrates_from).
+    fn migrate(&self, version: u32, bytes: &[u8]) -> Option<Result<Self::Cell, Corrupt>> {
+        let _ = (version, bytes);
+        None
+    }
 }
 
 /// When an operator is asked.

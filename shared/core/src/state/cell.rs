@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Corrupt, Slot};
+use super::{Corrupt, Slot, version};
 use crate::repeats::Commits;
 use crate::{EventTime, Position, Reject, codec};
 
@@ -23,11 +23,14 @@ pub(crate) enum Cell<C> {
 }
 
 impl<C: Serialize + DeserializeOwned> Cell<C> {
-    pub(super) fn encode(&self) -> Result<Vec<u8>, Reject> {
+    /// The stored bytes, as this version of the pipeline writes them.
+    pub(super) fn encode(&self, version: u32) -> Result<Vec<u8>, Reject> {
         // Enough for most, so that they do not grow from nothing.
         let mut bytes = Vec::with_capacity(64);
         match self {
-            Self::Operator(cell) => codec::encode_into(cell, &mut bytes),
+            Self::Operator(cell) => {
+                version::mark(version, &mut bytes).and_then(|()| codec::encode_into(cell, &mut bytes))
+            }
             Self::Taken(until) => codec::encode_into(until, &mut bytes),
             Self::Commits(commits) => codec::encode_into(commits, &mut bytes),
             Self::Floor(floor) => codec::encode_into(floor, &mut bytes),
@@ -36,7 +39,12 @@ impl<C: Serialize + DeserializeOwned> Cell<C> {
         Ok(bytes)
     }
 
-    pub(super) fn decode(slot: &Slot, bytes: &[u8]) -> Result<Self, Corrupt> {
+    /// The cell in stored bytes; `operators` reads those of a cell of the operator, given the version that wrote it.
+    pub(super) fn decode(
+        slot: &Slot,
+        bytes: &[u8],
+        operators: impl FnOnce(u32, &[u8]) -> Result<C, Corrupt>,
+    ) -> Result<Self, Corrupt> {
         Ok(match slot {
             Slot::Taken(_) => Self::Taken(codec::decode(bytes)?),
             Slot::Commits => Self::Commits(codec::decode(bytes)?),
@@ -45,7 +53,10 @@ impl<C: Serialize + DeserializeOwned> Cell<C> {
                 codec::decode::<()>(bytes)?;
                 Self::Output
             }
-            _ => Self::Operator(codec::decode(bytes)?),
+            _ => {
+                let (version, cell) = version::version_of(bytes)?;
+                Self::Operator(operators(version, cell)?)
+            }
         })
     }
 }

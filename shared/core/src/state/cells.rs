@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::edit::{DueOf, Undo};
+use super::edit::Undo;
 use super::slots::Slots;
 use super::{Cell, Change, Corrupt, Edit, Slot, StateKey};
 use crate::{EventTime, KeyBytes, PartRange, Reject, Watermark, codec, repeats};
@@ -103,10 +103,21 @@ pub(crate) struct Cells<C> {
     pub(super) due: BTreeSet<Due>,
     /// The sum over the kept cells.
     bytes: usize,
+    /// The version of the pipeline that writes them.
+    version: u32,
+}
+
+/// What the operator says of its cells.
+pub(crate) trait Rules<C> {
+    /// When a cell is due, if ever.
+    fn due(&self, slot: &Slot, cell: &Cell<C>) -> Option<EventTime>;
+
+    /// A cell of the operator from the bytes that this version of the pipeline wrote.
+    fn decode(&self, version: u32, bytes: &[u8]) -> Result<C, Corrupt>;
 }
 
 impl<C> Cells<C> {
-    pub(crate) const fn new() -> Self {
+    pub(crate) const fn new(version: u32) -> Self {
         Self {
             keys: BTreeMap::new(),
             touched: Vec::new(),
@@ -114,12 +125,13 @@ impl<C> Cells<C> {
             emptied: Vec::new(),
             due: BTreeSet::new(),
             bytes: 0,
+            version,
         }
     }
 
-    /// Begins what a record or a firing does. `due_of` says when a cell is due.
-    pub(crate) const fn edit<'c>(&'c mut self, due_of: DueOf<'c, C>) -> Edit<'c, C> {
-        Edit::new(self, due_of)
+    /// Begins what a record or a firing does.
+    pub(crate) const fn edit<'c>(&'c mut self, rules: &'c dyn Rules<C>) -> Edit<'c, C> {
+        Edit::new(self, rules)
     }
 
     /// The cell that is due first, if it is at `watermark`.
@@ -208,8 +220,8 @@ impl<C: Serialize + DeserializeOwned> Cells<C> {
     pub(crate) fn changes(&mut self) -> Result<Vec<Change>, Reject> {
         self.touched.sort_unstable();
         self.touched.dedup();
-        let Self { keys, touched, .. } = self;
-        let mut encoder = Encoder::default();
+        let Self { keys, touched, version, .. } = self;
+        let mut encoder = Encoder { version: *version, last: None };
         let encoded = |id: &CellId| {
             let entry = keys.get_mut(&id.key)?.get_mut(&id.slot)?;
             let change = encoder.change(&id.key, &id.slot, entry.now.as_ref());
@@ -222,20 +234,24 @@ impl<C: Serialize + DeserializeOwned> Cells<C> {
     pub(crate) fn image(&self, range: &PartRange) -> Result<Vec<Change>, Reject> {
         let inside = self.keys.range(StateKey::before(range.first)..).take_while(|(key, _)| key.hash <= range.last);
         let cells = inside.flat_map(|(key, slots)| slots.iter().map(move |(slot, entry)| (key, slot, entry)));
-        let mut encoder = Encoder::default();
+        let mut encoder = Encoder { version: self.version, last: None };
         let kept = |(key, slot, entry): (_, _, &Entry<C>)| {
             entry.committed().map(|(_, cell)| encoder.change(key, slot, Some(cell)))
         };
         cells.filter_map(kept).collect()
     }
 
-    /// Takes in a change read from the journal. `due_of` says when a cell is due.
-    pub(crate) fn restore(&mut self, change: &Change, due_of: DueOf<'_, C>) -> Result<(), Corrupt> {
+    /// Takes in a change read from the journal.
+    pub(crate) fn restore(&mut self, change: &Change, rules: &dyn Rules<C>) -> Result<(), Corrupt> {
         let key = StateKey::of(KeyBytes::stored(&change.key));
         let id = CellId { key, slot: codec::decode(&change.slot)? };
-        let cell = change.value.as_deref().map(|value| Cell::decode(&id.slot, value)).transpose()?;
+        let cell = change
+            .value
+            .as_deref()
+            .map(|value| Cell::decode(&id.slot, value, |version, bytes| rules.decode(version, bytes)))
+            .transpose()?;
         let entry = cell.map(|cell| {
-            let due = due_of(&id.slot, &cell);
+            let due = rules.due(&id.slot, &cell);
             Entry::stored(cell, due, change.bytes())
         });
         self.keep(id, entry);
@@ -247,13 +263,13 @@ impl<C: Serialize + DeserializeOwned> Cells<C> {
         &mut self,
         change: &Change,
         is_own: impl FnOnce(&KeyBytes) -> Result<bool, Corrupt>,
-        due_of: DueOf<'_, C>,
+        rules: &dyn Rules<C>,
     ) -> Result<(), Corrupt> {
         let (key, slot) = (KeyBytes::stored(&change.key), codec::decode(&change.slot)?);
         match (&slot, change.value.as_deref()) {
             (Slot::Commits | Slot::Floor | Slot::Output(..), Some(value)) => {
-                let cell = Cell::decode(&slot, value)?;
-                let mut edit = self.edit(due_of);
+                let cell = Cell::decode(&slot, value, |version, bytes| rules.decode(version, bytes))?;
+                let mut edit = self.edit(rules);
                 repeats::inherit(&mut edit.key(key), slot, cell);
                 edit.finish();
                 // What was taken lies in no overlay: there is no step.
@@ -261,15 +277,17 @@ impl<C: Serialize + DeserializeOwned> Cells<C> {
                 self.install();
                 Ok(())
             }
-            _ if is_own(&key)? => self.restore(change, due_of),
+            _ if is_own(&key)? => self.restore(change, rules),
             _ => Ok(()),
         }
     }
 }
 
 /// Encodes cells, and remembers the bytes of the last slot: neighbours mostly lie in the same window.
-#[derive(Default)]
-struct Encoder(Option<(Slot, Vec<u8>)>);
+struct Encoder {
+    version: u32,
+    last: Option<(Slot, Vec<u8>)>,
+}
 
 impl Encoder {
     fn change<C: Serialize + DeserializeOwned>(
@@ -278,11 +296,11 @@ impl Encoder {
         slot: &Slot,
         cell: Option<&Cell<C>>,
     ) -> Result<Change, Reject> {
-        let bytes = match &self.0 {
+        let bytes = match &self.last {
             Some((last, bytes)) if last == slot => bytes.clone(),
-            _ => self.0.insert((slot.clone(), codec::encode(slot)?)).1.clone(),
+            _ => self.last.insert((slot.clone(), codec::encode(slot)?)).1.clone(),
         };
-        let value = cell.map(Cell::encode).transpose()?;
+        let value = cell.map(|cell| cell.encode(self.version)).transpose()?;
         Ok(Change { key: key.bytes.as_slice().to_vec(), slot: bytes, value })
     }
 }

@@ -4,16 +4,13 @@ use std::collections::BTreeSet;
 
 use super::cells::{CellId, Cells, Due, Entry, Kept, move_due};
 use super::slots::Slots;
-use super::{Cell, Slot, StateKey};
+use super::{Cell, Rules, Slot, StateKey};
 use crate::{EventTime, KeyBytes};
-
-/// When a cell is due.
-pub(crate) type DueOf<'c, C> = &'c dyn Fn(&Slot, &Cell<C>) -> Option<EventTime>;
 
 /// The state as one record or firing sees and changes it. Dropped without [`finish`](Self::finish), it changed nothing.
 pub(crate) struct Edit<'c, C> {
     cells: &'c mut Cells<C>,
-    due_of: DueOf<'c, C>,
+    rules: &'c dyn Rules<C>,
 }
 
 /// How a cell was before one change of an edit.
@@ -34,8 +31,8 @@ enum Before<C> {
 }
 
 impl<'c, C> Edit<'c, C> {
-    pub(super) const fn new(cells: &'c mut Cells<C>, due_of: DueOf<'c, C>) -> Self {
-        Self { cells, due_of }
+    pub(super) const fn new(cells: &'c mut Cells<C>, rules: &'c dyn Rules<C>) -> Self {
+        Self { cells, rules }
     }
 
     /// The cells of one key.
@@ -46,7 +43,7 @@ impl<'c, C> Edit<'c, C> {
         if slots.is_empty() {
             emptied.push(key.clone());
         }
-        KeyState { key, slots, undo, emptied, due, due_of: self.due_of }
+        KeyState { key, slots, undo, emptied, due, rules: self.rules }
     }
 
     /// Leaves the changes in the step.
@@ -108,7 +105,7 @@ pub(crate) struct KeyState<'e, C> {
     undo: &'e mut Vec<Undo<C>>,
     emptied: &'e mut Vec<StateKey>,
     due: &'e mut BTreeSet<Due>,
-    due_of: DueOf<'e, C>,
+    rules: &'e dyn Rules<C>,
 }
 
 impl<C> KeyState<'_, C> {
@@ -134,7 +131,7 @@ impl<C> KeyState<'_, C> {
     }
 
     pub(crate) fn put_cell(&mut self, slot: Slot, cell: Cell<C>) {
-        let at = (self.due_of)(&slot, &cell);
+        let at = self.rules.due(&slot, &cell);
         self.change(slot, Some(cell), at);
     }
 

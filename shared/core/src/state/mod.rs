@@ -5,11 +5,13 @@ mod cells;
 mod edit;
 mod slot;
 mod slots;
+mod version;
 
 pub(crate) use cell::Cell;
-pub(crate) use cells::{Cells, Due};
+pub(crate) use cells::{Cells, Due, Rules};
 pub(crate) use edit::{Edit, KeyState};
 pub(crate) use slot::Slot;
+pub use version::version_of;
 
 use std::fmt;
 

@@ -9,10 +9,10 @@ use std::future::Future;
 use std::pin::Pin;
 
 use tidemill_aws::ShardInfo;
-use tidemill_core::{HashRange, PartRange, Progress, Shard};
+use tidemill_core::{Fingerprint, HashRange, PartRange, Progress, Shard};
 use tidemill_journal::{
-    Beginning, Committed, Deadline, Draft, Format, JournalId, Kind, Schema, Sink, Store, View, commit, flush, init,
-    load,
+    Beginning, Committed, Deadline, Draft, Expected, Format, JournalId, Kind, Schema, Sink, Store, View, commit, flush,
+    init, load,
 };
 
 use super::shard::OpenShard;
@@ -29,7 +29,9 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
         // Without an answer the journal is read all the same: that the stream was recreated is then not noticed.
         let info = self.source.shard(&journal.stream, &journal.shard).await.unwrap_or_default();
         let schema = self.schema(journal, info.as_ref());
-        let loaded = load(&self.store, journal, Some(&schema), || self.pipeline.open()).await?;
+        let reads = |stored: &Fingerprint| self.pipeline.reads(stored);
+        let expected = Expected { schema: &schema, reads: &reads };
+        let loaded = load(&self.store, journal, Some(expected), || self.pipeline.open()).await?;
         let Some((view, mut state)) = loaded else { return Ok(None) };
         self.shards.check_not_restored(journal, &view)?;
         // As the journal says and not a listing, which may fail: what becomes of a record is the same every time.

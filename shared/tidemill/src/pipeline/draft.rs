@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tidemill_core::{OutOfOrder, millis};
 
-use super::Sink;
 use super::enrich::Enricher;
+use super::{Engine, Sink};
 use crate::settings::QUARANTINE_SINK;
 
 /// Name, options, sinks and problems of a pipeline in the making.
@@ -95,6 +95,16 @@ impl Draft {
             self.problem(format!(
                 "the sink's logical name {name:?}: a name is 1 to 64 of a-z, 0-9 and -, first a letter; the physical name \
                  stands in the environment"
+            ));
+        }
+    }
+
+    pub(super) fn check_version(&mut self, version: u32, engine: &Engine) {
+        let Engine::Keyed(processor) = engine else { return };
+        if let Some(latest) = processor.migrates_from().last().filter(|latest| **latest >= version) {
+            self.problem(format!(
+                "state of version {latest} is migrated, and the pipeline is of version {version}: say `.version(n)`, with \
+                 an n above it"
             ));
         }
     }

@@ -119,7 +119,7 @@ impl Pipeline {
 
     /// The state of a shard without any record. The pipeline is keyed.
     pub(crate) fn open(&self) -> Box<dyn Shard> {
-        self.processor().open()
+        self.processor().open(self.version)
     }
 
     /// The state of a shard without any record, for whoever reads a journal beside the handler; `None` without key.
@@ -132,6 +132,18 @@ impl Pipeline {
         let mut fingerprint = self.processor().fingerprint();
         fingerprint.insert("version".to_owned(), self.version.to_string());
         fingerprint
+    }
+
+    /// Whether it can migrate state of this fingerprint: of an earlier version with another aggregate, and equal otherwise.
+    pub(crate) fn reads(&self, stored: &Fingerprint) -> bool {
+        let fixed = |fingerprint: &Fingerprint| {
+            let mut fixed = fingerprint.clone();
+            fixed.retain(|name, _| name != "aggregate" && name != "version");
+            fixed
+        };
+        let version = stored.get("version").and_then(|version| version.parse().ok());
+        version.is_some_and(|version| self.processor().migrates_from().contains(&version))
+            && fixed(stored) == fixed(&self.fingerprint())
     }
 
     /// The journal of one of its shards.
@@ -187,7 +199,8 @@ impl Complete {
     }
 
     /// The version of what closures mean, 1 unless set. Raise it when stored state would be wrong under a new closure
-    /// (another unit, another key text): a journal of another version is refused, as closures cannot be compared.
+    /// (another unit, another key text): a journal of another version is refused, as closures cannot be compared, unless
+    /// `.migrate_from(..)` says how its windows become those of this version.
     #[must_use]
     pub fn version(self, version: u32) -> Self {
         Self { version, ..self }
@@ -198,7 +211,8 @@ impl Complete {
     /// # Errors
     /// Every mistake at once, each with its fix.
     pub fn build(self) -> Result<Pipeline, PipelineError> {
-        let Self { draft, engine, sinks, on_bad, version } = self;
+        let Self { mut draft, engine, sinks, on_bad, version } = self;
+        draft.check_version(version, &engine);
         let Draft { name, late, enricher, out_of_order, summary, problems, .. } = draft;
         if problems.is_empty() {
             Ok(Pipeline { name, engine, enricher, sinks, late, out_of_order, on_bad, version, summary })

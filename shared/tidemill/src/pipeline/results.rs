@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tidemill_core::aggregate::{Add, Aggregate};
-use tidemill_core::operator::{AggregateWindows, EmitFn, Pane, SideOutput};
+use tidemill_core::operator::{AggregateWindows, EmitFn, Migrations, Pane, SideOutput};
 use tidemill_core::window::Accepts;
 use tidemill_core::{Delivery, Events, Key, Processor, Reason, Reject, Stateless, millis};
 
@@ -13,9 +14,10 @@ use super::draft::Draft;
 use super::{OnBad, Sink, Windowed};
 
 /// A pipeline with an aggregate: say what a result looks like.
-pub struct Aggregated<E: Events, K, W, A> {
+pub struct Aggregated<E: Events, K, W, A: Aggregate> {
     pub(super) windowed: Windowed<E, K, W>,
     pub(super) aggregate: A,
+    pub(super) migrations: Migrations<A::State>,
 }
 
 impl<E, K, W, A> Aggregated<E, K, W, A>
@@ -25,6 +27,51 @@ where
     W: Accepts<A>,
     A: Aggregate + for<'a> Add<E::Event<'a>>,
 {
+    /// Goes on with windows that an earlier version of the pipeline kept as `Old`: for an aggregate with another state, or
+    /// one that means something else. The pipeline's own [`.version(n)`](Complete::version) must be a later one; window, key
+    /// and operator stay. One call for each version of which state may be left:
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tidemill::{Json, Kinesis, OutOfOrder, Pipeline, Tumbling};
+    /// # #[derive(Deserialize)]
+    /// # struct Flight { departed_at: i64, origin: String, delay_min: i64 }
+    /// # let windowed = Pipeline::named("departures")
+    /// #     .source(Json::<Flight>::new())
+    /// #     .event_time(|f| f.departed_at, OutOfOrder::at_most(Duration::from_hours(6)))
+    /// #     .key_by(|f| f.origin.clone())
+    /// #     .window(Tumbling::every(Duration::from_hours(1)));
+    /// # windowed
+    ///     // Version 1: `.aggregate(|over| (over.count(), over.sum(|f| f.delay_min)))`
+    ///     .aggregate(|over| (over.count(), over.sum(|f| f.delay_min), over.max(|f| f.delay_min)))
+    ///     .migrate_from(1, |(flights, delay): (u64, i64)| (flights, delay, None))
+    ///     .emit(|pane, result| (pane.key, result))
+    ///     .to(Kinesis::stream("departures"))
+    ///     .version(2)
+    /// #   .build()?;
+    /// # Ok::<(), tidemill::PipelineError>(())
+    /// ```
+    ///
+    /// `Old` is what the earlier aggregate's [`State`](Aggregate::State) stores: of a tuple a tuple of them, of count and
+    /// sum a number, of min and max an `Option`, of a fold its value.
+    ///
+    /// Cells are migrated each time they are read, and stored anew when an event changes them or their part of the state is
+    /// next written; each says which version wrote it. So keep the call as long as windows of that version may be open.
+    /// Earlier code refuses a journal from this one's first commit on, and overwrites nothing: to roll back, deploy code
+    /// that reads both, or restore an export.
+    #[must_use]
+    pub fn migrate_from<Old: DeserializeOwned + 'static>(
+        mut self,
+        version: u32,
+        migrate: impl Fn(Old) -> A::State + Send + Sync + 'static,
+    ) -> Self {
+        if !self.migrations.add(version, migrate) {
+            self.windowed.draft.problem(format!("state of version {version} is migrated twice: say once how"));
+        }
+        self
+    }
+
     /// Makes the result of each pane from the key, the window and what was aggregated.
     pub fn emit<T, C>(self, emit: C) -> Results<T>
     where
@@ -68,9 +115,9 @@ where
     fn emit_with<T: 'static>(self, emit: impl FnOnce(Deliver<T>) -> EmitFn<K, A::Output> + 'static) -> Results<T> {
         let Windowed { draft, source, window, lateness, early } = self.windowed;
         let lateness = millis(lateness).unwrap_or(0);
-        let aggregate = self.aggregate;
+        let (aggregate, migrations) = (self.aggregate, self.migrations);
         Results::of(draft, move |deliver| {
-            AggregateWindows { window, aggregate, lateness, early, emit: emit(deliver) }.over(source)
+            AggregateWindows { window, aggregate, lateness, early, migrations, emit: emit(deliver) }.over(source)
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tidemill_core::aggregate::{Add, Aggregate, Collect, Kept, Over, Sides};
-use tidemill_core::operator::{Early, Pane, Side};
+use tidemill_core::operator::{Early, Migrations, Pane, Side};
 use tidemill_core::window::{Accepts, Keeping, Window};
 use tidemill_core::{Events, Key, Source};
 
@@ -67,7 +67,11 @@ impl<E: Events, K: Key, W: Window> Windowed<E, K, W> {
                     .to_owned(),
             );
         }
-        Aggregated { windowed: self, aggregate }
+        self.aggregating(aggregate)
+    }
+
+    fn aggregating<A: Aggregate>(self, aggregate: A) -> Aggregated<E, K, W, A> {
+        Aggregated { windowed: self, aggregate, migrations: Migrations::default() }
     }
 
     /// Keeps all events of each window, and makes any number of results of them when it fires.
@@ -92,12 +96,12 @@ impl<E: Events, K: Key, W: Window> Windowed<E, K, W> {
         C: for<'a, 'e> Fn(&'e E::Event<'a>) -> Option<Side<L, R>> + Send + Sync + 'static,
         W: Accepts<Sides<L, R, C>>,
     {
-        Joined(Aggregated { windowed: self, aggregate: Sides::by(side) })
+        Joined(self.aggregating(Sides::by(side)))
     }
 }
 
 /// A pipeline that joins by windows: say which pairs give results.
-pub struct Joined<E: Events, K, W, A>(Aggregated<E, K, W, A>);
+pub struct Joined<E: Events, K, W, A: Aggregate>(Aggregated<E, K, W, A>);
 
 impl<E, K, W, L, R, C> Joined<E, K, W, Sides<L, R, C>>
 where

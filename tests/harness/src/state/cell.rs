@@ -1,6 +1,6 @@
 //! One cell of a key, decoded.
 
-use tidemill_core::Span;
+use tidemill_core::{Span, version_of};
 
 use super::{Content, Slot, cbor};
 
@@ -71,7 +71,7 @@ impl Cell {
             // Nothing removes these, and nobody may miss it if something does.
             None if matches!(read, Slot::Commits | Slot::Floor) => Self { slot: other(), holds: None },
             None => Self { slot: read, holds: None },
-            Some(value) => match cbor::decoded(value).and_then(|value| Content::stored(&read, &value)) {
+            Some(value) => match content(&read, value) {
                 Some(holds) => Self { slot: read, holds: Some(holds) },
                 None => Self { slot: other(), holds: Some(Content::Other(cbor::shown(value))) },
             },
@@ -114,6 +114,12 @@ impl Cell {
         };
         (self.kind(), first, second)
     }
+}
+
+/// What a cell holds. Those of an operator may say before which version of the pipeline wrote them.
+fn content(slot: &Slot, value: &[u8]) -> Option<Content> {
+    let stored = |value| cbor::decoded(value).and_then(|value| Content::stored(slot, &value));
+    stored(value).or_else(|| version_of(value).ok().and_then(|(_, value)| stored(value)))
 }
 
 #[cfg(test)]
@@ -208,6 +214,12 @@ mod tests {
             let cell = cell(stored(&slot), stored(&value));
             assert_eq!(cell, Cell { slot: Slot::Other(slot), holds: Some(Content::Other(value)) });
         }
+    }
+
+    #[test]
+    fn a_cell_of_a_later_version_is_read_all_the_same() {
+        let cell = Cell::stored(b"\xa1\x61w\x82\x00\x18\x3c", Some(b"\x02\xa1\x63acc\x07"));
+        assert_eq!(cell.holds, Some(Content::Window(Some(json!(7)), Pane::default())));
     }
 
     #[test]

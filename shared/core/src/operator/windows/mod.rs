@@ -6,10 +6,12 @@
 mod cell;
 mod early;
 mod keep;
+mod migrate;
 
 use std::collections::BTreeMap;
 
 pub use early::Early;
+pub use migrate::Migrations;
 
 use super::{Applied, Operator, Turn};
 use crate::aggregate::{Add, Aggregate};
@@ -18,8 +20,8 @@ use crate::shard::Source;
 use crate::state::{KeyState, Slot};
 use crate::window::{Accepts, Global, Keeping};
 use crate::{
-    Cause, Delivery, EventTime, Events, Key, Origin, Output, PaneId, Processor, Quarantined, Reject, Span, Timing,
-    codec,
+    Cause, Corrupt, Delivery, EventTime, Events, Key, Origin, Output, PaneId, Processor, Quarantined, Reject, Span,
+    Timing, codec,
 };
 use cell::WindowCell;
 use keep::Entering;
@@ -54,6 +56,8 @@ pub struct AggregateWindows<K, W, A: Aggregate> {
     pub lateness: i64,
     /// When an open window gives results, if ever.
     pub early: Option<Early>,
+    /// How state of earlier versions is read.
+    pub migrations: Migrations<A::State>,
     /// What is sent when a window fires.
     pub emit: EmitFn<K, A::Output>,
 }
@@ -221,5 +225,13 @@ where
             ("window".to_owned(), self.window.describe()),
             ("aggregate".to_owned(), self.aggregate.schema().into_owned()),
         ])
+    }
+
+    fn migrates_from(&self) -> Vec<u32> {
+        self.migrations.versions().collect()
+    }
+
+    fn migrate(&self, version: u32, bytes: &[u8]) -> Option<Result<WindowCell<A::State>, Corrupt>> {
+        self.migrations.migrate(version, bytes)
     }
 }
