@@ -289,3 +289,44 @@ fn the_longest_invocation_is_told() {
     let longest = json(&project.tidemill(&["replay", "test", "--json"]))["longest_invocation_ms"].as_u64();
     assert!(longest.is_some_and(|longest| (2_000..10_000).contains(&longest)), "{longest:?}");
 }
+
+#[test]
+fn a_function_that_needs_more_memory_than_it_has_on_aws_is_told_of() {
+    let project = project(&["large-9"]);
+    let warned = |project: &Project| project.tidemill(&["replay", "test"]).stderr.contains("its MemorySize is 128 MB");
+    assert!(warned(&project));
+    project.write("template.yaml", &TEMPLATE.replace("Timeout: 2", "Timeout: 2\n      MemorySize: 512"));
+    assert!(!warned(&project));
+}
+
+#[test]
+fn a_kept_run_is_gone_on_from() {
+    let project = project(&["a", "b"]);
+    project.write("rest.jsonl", &lines(&["c"]));
+    project.write("all.jsonl", &expected(&["a", "b", "c"]));
+    let resume = ["replay", "test", "--resume", "--input", "rest.jsonl", "--expect", "all.jsonl"];
+    let outcome = project.tidemill(&resume);
+    assert_eq!(outcome.code, Some(2), "{}", outcome.stdout);
+    assert!(outcome.stderr.contains("`cargo tidemill replay test --keep --no-drain` keeps one"), "{}", outcome.stderr);
+
+    assert_eq!(project.tidemill(&["replay", "test", "--keep", "--no-drain"]).code, Some(0));
+    // What is kept stays as it is, so that it can be gone on from again.
+    for _ in 0..2 {
+        let outcome = project.tidemill(&resume);
+        assert_eq!(outcome.code, Some(0), "{}{}", outcome.stdout, outcome.stderr);
+    }
+}
+
+#[test]
+fn shards_that_get_nothing_more_are_gone_on_from_too() {
+    let keys = ["a", "b", "c", "d", "e", "f"];
+    let project = project(&keys);
+    project.write("template.yaml", &TEMPLATE.replace("{Name: in}", "{Name: in, ShardCount: 2}"));
+    project.write("rest.jsonl", &lines(&["a"]));
+    let delivered_to_shards = |arguments: &[&str]| {
+        let outcome = project.tidemill(&[&["replay", "test", "--json"], arguments].concat());
+        json(&outcome)["records"].as_u64().expect("a number")
+    };
+    assert_eq!(delivered_to_shards(&["--keep", "--no-drain"]), 6);
+    assert_eq!(delivered_to_shards(&["--resume", "--input", "rest.jsonl"]), 7);
+}

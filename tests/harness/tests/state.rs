@@ -395,6 +395,39 @@ fn a_commit_that_the_ring_went_over_is_gone() {
 }
 
 #[test]
+fn two_commits_are_compared_cell_by_cell() {
+    let project = Project::new(TEMPLATE, SCENARIO);
+    let journal = journal("departures", 0);
+    let (jfk, lga): (&[u8], &[u8]) = (b"\x63JFK", b"\x63LGA");
+    let commits = [
+        data(2, &[change(jfk, 0, Some(b"\x05")), change(jfk, 1, Some(b"\x02")), change(lga, 0, Some(b"\x01"))], &[]),
+        data(3, &[change(jfk, 0, Some(b"\x07")), change(lga, 0, None)], &[output("JFK", &json!({"id": "1"}))]),
+    ];
+    project.keep(&[(journal.clone(), [init(&journal)].into_iter().chain(commits).collect())]);
+    let lines = shown(&project, &["diff", "departures", "1", "3"]);
+    for line in [
+        "departures commits 1 to 3  shardId-000000000000",
+        "  watermark    none yet to 2013-01-31T17:14:00Z",
+        "  outputs      1",
+        "3 cells changed",
+        "  JFK  2013-01-31T17:00:00Z  2013-01-31T18:00:00Z    7",
+        "  JFK  2013-01-31T18:00:00Z  2013-01-31T19:00:00Z    2",
+        "  LGA  2013-01-31T17:00:00Z  2013-01-31T18:00:00Z       removed",
+    ] {
+        assert!(lines.iter().any(|found| found == line), "no `{line}` in {lines:#?}");
+    }
+    let outcome = project.tidemill(&["state", "diff", "departures", "2", "3", "--json"]);
+    let diff: Value = outcome.stdout.parse().expect("JSON");
+    assert_eq!((&diff["from"]["commit"], &diff["to"]["commit"], &diff["outputs"]), (&json!(2), &json!(3), &json!(1)));
+    let changes: Vec<_> =
+        diff["changes"].as_array().expect("changes").iter().map(|of| (&of["key"], &of["removed"])).collect();
+    assert_eq!(changes, [(&json!("JFK"), &json!(false)), (&json!("LGA"), &json!(true))]);
+    let refused = |numbers: [&str; 2]| project.tidemill(&["state", "diff", "departures", numbers[0], numbers[1]]);
+    assert_refused(&refused(["3", "3"]), &["commit 3 is not before commit 3"]);
+    assert_refused(&refused(["2", "9"]), &["commit 4 is not in the journal", "its ring holds commits 1 to 3"]);
+}
+
+#[test]
 fn an_endpoint_that_does_not_answer_is_named_soon() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     let url = format!("http://{}", free.expect("a port"));

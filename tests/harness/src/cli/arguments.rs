@@ -53,15 +53,15 @@ Examples:
   cargo tidemill replay --chaos 7                        faults of every kind, results compared
   cargo tidemill replay --chaos 1..50 --limit 3000       fifty seeds over the first records
   cargo tidemill replay --kill 10 --report run.html      a page with charts
-  cargo tidemill replay --realtime 100000                flights as they landed, a month in half a minute
+  cargo tidemill replay --realtime 100000                flights as they landed, in half a minute
   cargo tidemill replay --limits                         sinks as slow as on AWS
   cargo tidemill replay --artifact target/lambda/departures/bootstrap
 
-Results are compared as JSON values in any order. Options that change them
-(--input, --partition-key, --no-drain, another number of --shards) are compared
+Results are compared as JSON values in any order. Options that change them \
+(--input, --partition-key, --no-drain, another number of --shards) are compared \
 with an --expect FILE only. Files may be gzipped (*.gz).
 
-A scenario is a folder events/NAME/ with input.jsonl, expected.jsonl,
+A scenario is a folder events/NAME/ with input.jsonl, expected.jsonl, \
 expected-late.jsonl and scenario.toml:
   title = \"Bids by auction\"
   function = \"F\"                  or functions = [\"F\", \"G\"], G behind F's results
@@ -95,7 +95,7 @@ Examples:
 #[command(name = "tidemill", bin_name = "cargo tidemill", version, styles = STYLES, after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// The SAM template [default: template.yaml here or in a folder above]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", display_order = 900)]
     pub(super) template: Option<PathBuf>,
 
     #[command(subcommand)]

@@ -30,8 +30,8 @@ Examples:
   cargo tidemill cost departures --batch-size 1           of a slow stream: one event a batch
   cargo tidemill cost --json
 
-Measured: DynamoDB's units, requests, memory and time of invocations (this machine's), records
-put. A batch holds what it held in the run; a slow stream makes smaller ones, which cost more an
+Measured: DynamoDB's units, requests, memory and time of invocations (this machine's), records \
+put. A batch holds what it held in the run; a slow stream makes smaller ones, which cost more an \
 event. Prices are list prices of us-east-1; free tiers and the source stream are left out.";
 
 #[derive(Debug, Args)]

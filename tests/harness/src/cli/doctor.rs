@@ -20,8 +20,8 @@ Examples:
   cargo tidemill --template T doctor --json
   cargo tidemill doctor && sam deploy
 
-Looks for what AWS would accept and run, and lose records by: event sources that retry too little, filter or run in
-parallel, tables with other keys or a TTL, permissions that are missing, variables that are unset, sizes that are too
+Looks for what AWS would accept and run, and lose records by: event sources that retry too little, filter or run in \
+parallel, tables with other keys or a TTL, permissions that are missing, variables that are unset, sizes that are too \
 small, a release that aborts at a panic. What a replay cannot read in the template is told as well.
 Exit codes: 0 in order (warnings included), 1 errors, 2 it could not look.";
 

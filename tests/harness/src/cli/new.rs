@@ -13,10 +13,10 @@ use super::style::Style;
 const EXAMPLES: &str = "\
 Examples:
   tidemill new page-views && cd page-views
-  cargo tidemill replay                    the real function on emulated streams: compares its results
+  cargo tidemill replay                    the real function on emulated streams
   cargo test                               the pipeline alone
 
-The project stands on tidemill by the path of the checkout that this program was built from, with the versions of its
+The project stands on tidemill by the path of the checkout that this program was built from, with the versions of its \
 Cargo.lock. `cargo install --path tests/harness` in a checkout makes the command `tidemill` known everywhere.";
 
 /// Options of `new`.

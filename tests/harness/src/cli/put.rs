@@ -29,8 +29,8 @@ Examples:
   producer | cargo tidemill put flights --aws      what comes, as it comes
   cargo tidemill put lines --key all --endpoint-url http://127.0.0.1:4600 < lines.txt
 
-STREAM is a stream's name, its logical id in the template, or what a pipeline calls it. The rule for partition keys is
-that of the scenario which feeds the stream, unless --partition-key or --key gives one. Each line is a record, as it
+STREAM is a stream's name, its logical id in the template, or what a pipeline calls it. The rule for partition keys is \
+that of the scenario which feeds the stream, unless --partition-key or --key gives one. Each line is a record, as it \
 is. Where shards are full, it waits. Exit codes: 0 all taken, 1 some were not, 2 it could not run.";
 
 /// Options of `put`.

@@ -26,9 +26,9 @@ Examples:
   cargo tidemill redrive --run departures --apply      from a kept run, into what runs here
   cargo tidemill redrive --aws --quarantine STACK-Quarantine-1X --apply
 
-A record goes back to the stream that it came from, under its partition key, as a new one: the pipeline judges it under
-the watermark of then, so it may be late. What was put back is written down in .tidemill/redriven.jsonl, and is not put
-back again. What an attempt that ended was about to put back may have been taken: it is told, and put back with
+A record goes back to the stream that it came from, under its partition key, as a new one: the pipeline judges it under \
+the watermark of then, so it may be late. What was put back is written down in .tidemill/redriven.jsonl, and is not put \
+back again. What an attempt that ended was about to put back may have been taken: it is told, and put back with \
 --doubtful only.";
 
 /// How many records go back at once, between two notes.

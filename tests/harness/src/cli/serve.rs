@@ -24,9 +24,9 @@ Examples:
   aws kinesis list-streams                 the AWS CLI and any SDK work too
   cargo tidemill state                     the journals in it
 
-Tables and streams are kept in .tidemill/serve/ beside the template. A server
-that is killed (kill -9) forgets what came to its streams since it began.
-No function runs here: `cargo tidemill watch` does the same and runs them.
+Tables and streams are kept in .tidemill/serve/ beside the template. A server \
+that is killed (kill -9) forgets what came to its streams since it began. \
+No function runs here: `cargo tidemill watch` does the same and runs them. \
 Not emulated: enhanced fan-out, limits and throttling.";
 
 /// Options of `serve`.

@@ -25,7 +25,7 @@ Examples:
   cargo tidemill tail departures --count 1 --json     the next record, whole
   cargo tidemill tail quarantine --raw --aws          payloads as they are
 
-STREAM is a stream's name, its logical id in the template, or what a pipeline calls it. All shards are followed, and
+STREAM is a stream's name, its logical id in the template, or what a pipeline calls it. All shards are followed, and \
 those that come of them. Results are CloudEvents: their data is shown, behind what they are about.";
 
 /// Options of `tail`.

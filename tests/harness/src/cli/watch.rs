@@ -24,11 +24,11 @@ Examples:
   cargo tidemill watch by-tail                                the functions of a scenario
   cargo tidemill watch DeparturesFunction --fresh             one function, and nothing of before
 
-It does what `serve` does, and runs the functions besides: their real binaries, fed by the streams that the template
-names, ticked by its schedules. When a source file of the workspace changes, they are built again and replaced; while
-the compiler complains, what ran before goes on. Each function reads its stream from the first record on whenever
+It does what `serve` does, and runs the functions besides: their real binaries, fed by the streams that the template \
+names, ticked by its schedules. When a source file of the workspace changes, they are built again and replaced; while \
+the compiler complains, what ran before goes on. Each function reads its stream from the first record on whenever \
 `watch` begins: one with a journal passes over what it has taken, one without takes it again (--fresh forgets it).
-TIDEMILL_LOG=info shows the functions' logs. `serve` alone is for functions that run elsewhere: under `cargo lambda
+TIDEMILL_LOG=info shows the functions' logs. `serve` alone is for functions that run elsewhere: under `cargo lambda \
 watch`, in a debugger, in a test.";
 
 /// Options of `watch`.

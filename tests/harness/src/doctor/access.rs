@@ -1,11 +1,12 @@
 //! What the function's role may do.
 
-use crate::findings::listed;
+use crate::findings::{Findings, listed};
+use crate::permission::Permission;
 use crate::template::{Node, Resource};
 
 use super::{Diagnosis, Subject};
 
-const JOURNAL: [&str; 6] = ["GetItem", "Query", "PutItem", "DeleteItem", "ConditionCheckItem", "BatchWriteItem"];
+const JOURNAL: [&str; 5] = ["GetItem", "Query", "PutItem", "DeleteItem", "ConditionCheckItem"];
 const SOURCE: [&str; 3] = ["GetShardIterator", "GetRecords", "ListShards"];
 /// The function looks at its sinks when it starts, if it may.
 const SINK: [&str; 2] = ["PutRecords", "DescribeStreamSummary"];
@@ -19,7 +20,12 @@ struct Allowed {
 
 pub(super) fn examine(subject: &Subject<'_>, found: &mut Vec<Diagnosis>) {
     if let Some(role) = subject.setting("Role") {
-        found.push(unseen(subject, role.line, "it has a Role of its own"));
+        match of_role(subject) {
+            Some(statements) => missing(subject, role.line, &statements, found),
+            None => {
+                found.push(unseen(subject, role.line, "its Role is not of this template, or has policies that are not"))
+            }
+        }
         return;
     }
     let policies = subject.setting("Policies");
@@ -29,6 +35,15 @@ pub(super) fn examine(subject: &Subject<'_>, found: &mut Vec<Diagnosis>) {
         Ok(statements) => missing(subject, line, &statements, found),
         Err(line) => found.push(unseen(subject, line, "a policy is none with statements of its own")),
     }
+}
+
+/// What the function's own role allows, if all of it stands in the template.
+fn of_role(subject: &Subject<'_>) -> Option<Vec<Allowed>> {
+    let mut findings = Findings::default();
+    let grants = subject.template.grants(subject.id, &mut findings);
+    let read = findings.into_warnings().is_ok_and(|warnings| warnings.is_empty());
+    let allowed = |Permission { action, resource }| Allowed { actions: vec![action], resources: vec![resource] };
+    (read && !grants.is_empty()).then(|| grants.into_iter().map(allowed).collect())
 }
 
 fn unseen(subject: &Subject<'_>, line: usize, why: &str) -> Diagnosis {
@@ -80,7 +95,7 @@ fn missing(subject: &Subject<'_>, line: usize, statements: &[Allowed], found: &m
                 line,
                 format!("the role may not {actions} on {id}"),
                 "the function would be refused",
-                format!("allow it in Policies: Action: [{}], Resource: !GetAtt {id}.Arn", refused.join(", ")),
+                format!("allow it: Action: [{}], Resource: !GetAtt {id}.Arn", refused.join(", ")),
             ));
         }
     }

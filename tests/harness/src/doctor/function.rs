@@ -10,8 +10,14 @@ const LEAST_TIMEOUT: i64 = 10;
 const LEAST_MEMORY: i64 = 256;
 
 /// The variables that tidemill reads, beside those that begin with one of [`PREFIXES`].
-const KNOWN: [&str; 5] =
-    ["TIDEMILL_SOURCE", "TIDEMILL_JOURNAL_TABLE", "TIDEMILL_QUARANTINE", "TIDEMILL_LOG", "TIDEMILL_ALLOW_DRAIN"];
+const KNOWN: [&str; 6] = [
+    "TIDEMILL_SOURCE",
+    "TIDEMILL_JOURNAL_TABLE",
+    "TIDEMILL_QUARANTINE",
+    "TIDEMILL_LOG",
+    "TIDEMILL_METRICS",
+    "TIDEMILL_ALLOW_DRAIN",
+];
 const PREFIXES: [&str; 2] = ["TIDEMILL_STREAM_", "TIDEMILL_TABLE_"];
 
 impl Subject<'_> {

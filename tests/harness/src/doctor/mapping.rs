@@ -82,14 +82,6 @@ fn rest(subject: &Subject<'_>, properties: &Node, line: usize, found: &mut Vec<D
             "leave FilterCriteria out, and filter in the pipeline: `.filter(|event| …)`",
         ));
     }
-    if let Some((_, line)) = text("BisectBatchOnFunctionError").filter(|(value, _)| value == "true") {
-        found.push(subject.warning(
-            line,
-            "BisectBatchOnFunctionError is true",
-            "the function names the first record that is not done; halving batches besides only makes more invocations",
-            "leave BisectBatchOnFunctionError out",
-        ));
-    }
     if let Some((_, line)) = text("Enabled").filter(|(value, _)| value == "false") {
         found.push(subject.warning(
             line,

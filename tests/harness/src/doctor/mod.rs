@@ -165,7 +165,6 @@ mod tests {
             ("MaximumRecordAgeInSeconds: 3600", "Error MaximumRecordAgeInSeconds is 3600"),
             ("TumblingWindowInSeconds: 60", "Error TumblingWindowInSeconds is 60"),
             ("FilterCriteria: {Filters: [{Pattern: '{}'}]}", "Error the event source filters records"),
-            ("BisectBatchOnFunctionError: true", "Warning BisectBatchOnFunctionError is true"),
             ("Enabled: false", "Warning the event source is disabled"),
         ] {
             assert_found(BATCH, &with(line), expected);
@@ -217,7 +216,7 @@ mod tests {
     #[test]
     fn missing_permissions_are_found() {
         assert_found(
-            "dynamodb:ConditionCheckItem, ",
+            ", dynamodb:ConditionCheckItem",
             "",
             "Error the role may not dynamodb:ConditionCheckItem on Journal",
         );
@@ -231,7 +230,7 @@ mod tests {
         assert_found(
             "      Policies:\n",
             "      Role: arn:aws:iam::1:role/x\n      Policies:\n",
-            "Warning its permissions are not looked at: it has a Role of its own",
+            "Warning its permissions are not looked at: its Role is not of this template, or has policies that are not",
         );
     }
 

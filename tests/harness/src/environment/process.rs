@@ -62,6 +62,20 @@ pub struct Deployment {
     pub cpu: Mutex<Option<Duration>>,
 }
 
+impl Deployment {
+    /// That a process had more memory than Lambda would have given it, in words for the user.
+    pub fn beyond_memory(&self) -> Option<String> {
+        let Function { id, memory, .. } = &self.function;
+        let peak = self.observed.peak_memory.load(Ordering::Relaxed) >> 20;
+        (peak > u64::from(*memory)).then(|| {
+            format!(
+                "`{id}` had {peak} MB of memory, and its MemorySize is {memory} MB: Lambda would have ended it. Raise \
+                 MemorySize, or keep less state in a shard"
+            )
+        })
+    }
+}
+
 /// What was seen of a function's processes.
 #[derive(Debug, Default)]
 pub struct Observed {

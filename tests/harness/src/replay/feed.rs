@@ -60,11 +60,15 @@ async fn held(emulators: &Emulators, stream: &str, asked: bool) -> Result<Vec<Sh
     Ok(content)
 }
 
-/// What was there and what was put behind it.
-fn together(kept: Vec<ShardContent>, put: Vec<ShardContent>) -> Vec<ShardContent> {
-    let before = |shard: &str| kept.iter().find(|content| content.shard == shard).map_or(0, |content| content.records);
-    let both = |ShardContent { shard, records }| ShardContent { records: records + before(&shard), shard };
-    put.into_iter().map(both).collect()
+/// What was there, shards that got nothing more included, and what was put behind it.
+fn together(mut kept: Vec<ShardContent>, put: &BTreeMap<String, u64>) -> Vec<ShardContent> {
+    for (shard, records) in put {
+        match kept.iter_mut().find(|content| content.shard == *shard) {
+            Some(content) => content.records += records,
+            None => kept.push(ShardContent { shard: shard.clone(), records: *records }),
+        }
+    }
+    kept
 }
 
 impl Prepared {
@@ -88,14 +92,7 @@ impl Prepared {
         }
         let kept = held(&emulators, fed, self.options.resume).await?;
         feeder.put_to(&emulators, feeder.allowed(0)).await?;
-        let put = together(
-            kept,
-            feeder
-                .content
-                .iter()
-                .map(|(shard, records)| ShardContent { shard: shard.clone(), records: *records })
-                .collect(),
-        );
+        let put = together(kept, &feeder.content);
         let mut shards = Vec::new();
         for Function { source, .. } in &self.chain.functions {
             shards.push(match source.stream.as_str() {

@@ -84,6 +84,7 @@ impl Prepared {
         }
         for Link { mapping, .. } in &links {
             mapping.what_is_lost().for_each(|lost| progress.warn(&lost));
+            mapping.pool.deployment().beyond_memory().iter().for_each(|beyond| progress.warn(beyond));
         }
         let resharded = if self.options.reshards > 0 { Some(&feeder.resharding) } else { None };
         let resharded = self.resharded(&emulators, &feeder.content, resharded.into_iter().chain(&reshardings)).await?;

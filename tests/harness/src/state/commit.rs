@@ -10,8 +10,10 @@ use super::{Cell, ShardState};
 pub struct Commit {
     /// The journal.
     pub journal: JournalId,
-    /// The record.
+    /// The record, as far as it is there.
     pub record: Record,
+    /// The spill that is gone, with changes and outputs of the record.
+    pub missing: Option<String>,
 }
 
 impl Commit {
@@ -25,7 +27,11 @@ impl Commit {
                 let record = decode(journal, slot, &item)?;
                 // A spill that is gone leaves the record as far as its item has it.
                 let whole = tidemill_journal::bring_back(store, journal, record.clone()).await?;
-                Ok(Self { journal: journal.clone(), record: whole.unwrap_or(record) })
+                let (record, missing) = match whole {
+                    Ok(whole) => (whole, None),
+                    Err(missing) => (record, Some(missing)),
+                };
+                Ok(Self { journal: journal.clone(), record, missing })
             }
             _ => Err(Self::missing(store, journal, number, ring).await),
         }

@@ -5,6 +5,7 @@
 //!   -> the journals in its table                        source
 //!   -> a shard: view, cells by key, producers           shard, cells, producer
 //!   -> a commit's record                                commit
+//!   -> what changed between two                         diff
 //!   -> a cell: which it is, and what it holds           cell, slot, content
 //!   -> CBOR and keys as people read them                cbor, key
 //!   -> a newer format, orphans deleted                  maintenance
@@ -20,6 +21,7 @@ mod cells;
 pub mod client;
 mod commit;
 mod content;
+mod diff;
 pub mod key;
 mod lineage;
 pub mod maintenance;
@@ -32,6 +34,7 @@ mod source;
 pub use cell::{Cell, CellKind};
 pub use commit::Commit;
 pub use content::{Content, Pane};
+pub use diff::Diff;
 pub use producer::Producer;
 pub use shard::{KeyState, KeySummary, ShardState};
 pub use slot::Slot;

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use tidemill_core::{EventTime, Position, Progress, Watermark};
 use tidemill_journal::{JournalId, Output};
 
-use crate::state::{Commit, KeyState, Producer, ShardState, cbor};
+use crate::state::{Cell, Commit, Diff, KeyState, Producer, ShardState, cbor};
 
 use super::json_cell::cell;
 
@@ -53,14 +53,6 @@ pub(super) fn keys(found: &[(&ShardState, KeyState)]) -> Json {
 /// A commit's record.
 pub(super) fn commit(commit: &Commit) -> Json {
     let record = &commit.record;
-    let changes: Vec<Json> = commit
-        .changes()
-        .map(|(key, changed)| {
-            let mut json = cell(&changed);
-            json["key"] = key;
-            json
-        })
-        .collect();
     json!({
         "journal": journal(&commit.journal),
         "commit": record.number,
@@ -75,9 +67,32 @@ pub(super) fn commit(commit: &Commit) -> Json {
         "oldest": record.oldest,
         "parts": record.parts,
         "spills": record.spills,
-        "changes": changes,
+        "changes": changes(commit.changes()),
         "outputs": record.outputs.iter().map(output).collect::<Vec<_>>(),
     })
+}
+
+/// What changed between two commits.
+pub(super) fn diff(diff: &Diff) -> Json {
+    let end =
+        |commit: &Commit| json!({ "commit": commit.record.number, "progress": progress(&commit.record.progress) });
+    json!({
+        "journal": journal(&diff.to.journal),
+        "from": end(&diff.from),
+        "to": end(&diff.to),
+        "outputs": diff.outputs,
+        "changes": changes(diff.changes()),
+    })
+}
+
+/// Changes, each with its key.
+fn changes(changes: impl Iterator<Item = (Json, Cell)>) -> Vec<Json> {
+    let with_key = |(key, changed): (Json, Cell)| {
+        let mut json = cell(&changed);
+        json["key"] = key;
+        json
+    };
+    changes.map(with_key).collect()
 }
 
 fn head(shard: &ShardState) -> Json {

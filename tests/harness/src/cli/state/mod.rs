@@ -2,6 +2,7 @@
 
 mod bring;
 mod columns;
+mod diff;
 mod drop;
 mod export;
 mod json;
@@ -36,6 +37,7 @@ Examples:
   cargo tidemill state departures               its keys: how much is kept for each
   cargo tidemill state departures --key JFK     all that is kept for one key
   cargo tidemill state departures --commit 7    what commit 7 changed and sent
+  cargo tidemill state diff departures 7 9      what changed between two commits
   cargo tidemill state --endpoint-url http://127.0.0.1:4600
   cargo tidemill state upgrade --aws --table T  move journals on to the newest format
   cargo tidemill state sweep --aws --table T    what of failed commits lies about
@@ -46,8 +48,8 @@ Examples:
   cargo tidemill state --aws --table STACK-Journal-1ABC departures --key JFK
 
 A tuple is written as JSON, '[\"JFK\",\"LAX\"]', or as results name it, JFK/LAX.
-Only `upgrade`, `sweep --delete` and, with --yes, `import`, `restore` and `drop` write
-anything. Listing journals reads the whole table (on AWS: one read
+Only `upgrade`, `sweep --delete` and, with --yes, `import`, `restore` and `drop` write \
+anything. Listing journals reads the whole table (on AWS: one read \
 unit per 4 KB); a shard is read from its journal's oldest needed record on.";
 
 /// Options of `state`.
@@ -86,6 +88,8 @@ pub(super) struct StateArguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
+    /// Show what changed between two commits
+    Diff(diff::DiffArguments),
     /// Move journals on to the newest format
     Upgrade(upgrade::UpgradeArguments),
     /// Delete images and spills of commits that failed
@@ -127,6 +131,7 @@ struct Place {
 /// Shows what is asked for.
 pub(super) async fn run(arguments: StateArguments, template: Option<PathBuf>) -> Result<ExitCode, Error> {
     match arguments.action {
+        Some(Action::Diff(diff)) => return diff::run(&diff, template).await,
         Some(Action::Upgrade(upgrade)) => return upgrade::run(&upgrade, template).await,
         Some(Action::Sweep(sweep)) => return sweep::run(&sweep, template).await,
         Some(Action::Export(export)) => return export::run(&export, template).await,
@@ -143,7 +148,7 @@ pub(super) async fn run(arguments: StateArguments, template: Option<PathBuf>) ->
     }
     if let Some(number) = arguments.commit {
         let commit = Commit::read(&opened.store, single(&journals)?, number).await?;
-        return arguments.print(&json::commit(&commit), || text::commit(&commit, style));
+        return print(arguments.json, &json::commit(&commit), || text::commit(&commit, style));
     }
     let (shards, failures) = read(&opened, &journals).await;
     if let Some(written) = &arguments.key {
@@ -151,10 +156,10 @@ pub(super) async fn run(arguments: StateArguments, template: Option<PathBuf>) ->
         if found.is_empty() && failures.is_empty() {
             return Err(no_key(&shards, written));
         }
-        arguments.print(&json::keys(&found), || keys::keys(&found, arguments.ids, style))?;
+        print(arguments.json, &json::keys(&found), || keys::keys(&found, arguments.ids, style))?;
     } else {
         let with_keys = arguments.pipeline.is_some();
-        arguments.print(&json::shards(&shards, with_keys), || text::shards(&shards, with_keys, style))?;
+        print(arguments.json, &json::shards(&shards, with_keys), || text::shards(&shards, with_keys, style))?;
     }
     if failures.is_empty() {
         return Ok(ExitCode::SUCCESS);
@@ -164,19 +169,17 @@ pub(super) async fn run(arguments: StateArguments, template: Option<PathBuf>) ->
     Err(Error::NotFound(failures.join("\n")))
 }
 
-impl StateArguments {
-    /// Prints one or the other, as asked for.
-    fn print(&self, json: &impl Serialize, text: impl FnOnce() -> String) -> Result<ExitCode, Error> {
-        let mut out = BufWriter::new(stdout().lock());
-        let written = if self.json {
-            serde_json::to_writer(&mut out, json).map_err(io::Error::from).and_then(|()| writeln!(out))
-        } else {
-            out.write_all(text().as_bytes())
-        };
-        let written = unless_closed(written.and_then(|()| out.flush()));
-        written.map_err(|source| Error::writing(Path::new("standard output"), source))?;
-        Ok(ExitCode::SUCCESS)
-    }
+/// Prints one or the other, as asked for.
+fn print(as_json: bool, json: &impl Serialize, text: impl FnOnce() -> String) -> Result<ExitCode, Error> {
+    let mut out = BufWriter::new(stdout().lock());
+    let written = if as_json {
+        serde_json::to_writer(&mut out, json).map_err(io::Error::from).and_then(|()| writeln!(out))
+    } else {
+        out.write_all(text().as_bytes())
+    };
+    let written = unless_closed(written.and_then(|()| out.flush()));
+    written.map_err(|source| Error::writing(Path::new("standard output"), source))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 impl Place {

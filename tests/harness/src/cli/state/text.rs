@@ -7,7 +7,7 @@ use tidemill_journal::{JournalId, Kind};
 use crate::cli::style::Style;
 use crate::cli::summary::{WIDTH, grouped, many};
 use crate::cli::table::{Align, Table, cut};
-use crate::state::{Cell, CellKind, Commit, Producer, ShardState, key};
+use crate::state::{Cell, CellKind, Commit, Diff, Producer, ShardState, key};
 
 use super::json::output;
 use super::{keys, producers, sections};
@@ -74,14 +74,33 @@ pub(super) fn commit(commit: &Commit, style: Style) -> String {
     rows.extend(record.gap.as_ref().map(|gap| ("gap", format!("records are missing behind {gap}"))));
     rows.extend(record.tick.map(|tick| ("tick", self::time(tick))));
     rows.extend(record.spills.iter().map(|spill| ("spill", format!("changes and outputs lie in {}", spill.id.id))));
+    rows.extend(commit.missing.iter().map(|missing| ("gone", missing.clone())));
     lines.extend(
         rows.iter()
             .map(|(label, value)| format!("  {}{}", style.dim(&format!("{label:<13}")), cut_to(value, WIDTH - 15))),
     );
     lines.push(style.bold(&many(record.changes.len() as u64, "change", "changes")));
-    lines.extend(changes(commit, style));
+    lines.extend(changes(commit.changes(), style));
     lines.push(style.bold(&many(record.outputs.len() as u64, "output", "outputs")));
     lines.extend(outputs(commit, style));
+    joined(&lines)
+}
+
+/// What changed between two commits.
+pub(super) fn diff(diff: &Diff, style: Style) -> String {
+    let (from, to) = (&diff.from.record, &diff.to.record);
+    let JournalId { pipeline, shard, .. } = &diff.to.journal;
+    let what = format!("{pipeline} commits {} to {}", grouped(from.number), grouped(to.number));
+    let watermarks = [from, to].map(|record| watermark(record.progress.watermark));
+    let changed: Vec<(Json, Cell)> = diff.changes().collect();
+    let count = many(changed.len() as u64, "cell changed", "cells changed");
+    let mut lines = vec![
+        title(&what, shard, style),
+        format!("  {}{} to {}", style.dim(&format!("{:<13}", "watermark")), watermarks[0], watermarks[1]),
+        format!("  {}{}", style.dim(&format!("{:<13}", "outputs")), grouped(diff.outputs as u64)),
+        style.bold(&count),
+    ];
+    lines.extend(changes(changed.into_iter(), style));
     joined(&lines)
 }
 
@@ -157,8 +176,8 @@ pub(super) fn rest(count: usize, style: Style) -> Option<String> {
 }
 
 /// What was set, then what was removed: by kind, and of producers by producer.
-fn changes(commit: &Commit, style: Style) -> Vec<String> {
-    let (kept, removed): (Vec<_>, Vec<_>) = commit.changes().partition(|(_, cell)| cell.holds.is_some());
+fn changes(changes: impl Iterator<Item = (Json, Cell)>, style: Style) -> Vec<String> {
+    let (kept, removed): (Vec<_>, Vec<_>) = changes.partition(|(_, cell)| cell.holds.is_some());
     let all: Vec<(Json, Cell)> = kept.into_iter().chain(removed).collect();
     let pairs = all.iter().map(|(key, cell)| (key, cell));
     let (taken, of_keys): (Vec<_>, Vec<_>) = pairs.partition(|(_, cell)| cell.kind() == CellKind::Producer);
