@@ -68,23 +68,24 @@ def tool(name):
 
 def build(template, folder):
     """The template with the code of each function beside it, as `sam build` leaves it, but in the dev profile."""
-    subprocess.run(["cargo", "build", "--locked", "--bins"], cwd=ROOT, check=True)
-    for resource in template["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::Function":
-            binary = resource["Metadata"]["BuildProperties"]["Binary"]
-            code = folder / binary
-            code.mkdir()
-            shutil.copy(target() / "debug" / binary, code / "bootstrap")
-            subprocess.run(["strip", code / "bootstrap"], check=False)
-            resource["Properties"]["CodeUri"] = binary
+    functions = [of for of in template["Resources"].values() if of["Type"] == "AWS::Serverless::Function"]
+    binaries = [function["Metadata"]["BuildProperties"]["Binary"] for function in functions]
+    chosen = [argument for binary in binaries for argument in ("--bin", binary)]
+    subprocess.run(["cargo", "build", "--locked", *chosen], cwd=ROOT, check=True)
+    for function, binary in zip(functions, binaries):
+        code = folder / binary
+        code.mkdir()
+        shutil.copy(target() / "debug" / binary, code / "bootstrap")
+        subprocess.run(["strip", code / "bootstrap"], check=False)
+        function["Properties"]["CodeUri"] = binary
     # ministack takes alarms of one metric only; `lint.py` holds the others to CloudFormation's schema.
     queries = [name for name, of in template["Resources"].items() if "Metrics" in of.get("Properties", {})]
     for name in queries:
         del template["Resources"][name]
     say(f"leaves out {len(queries)} alarms over queries: ministack knows none")
-    function = template["Globals"]["Function"]
-    function.pop("CodeUri")
-    function["Architectures"] = ["arm64" if os.uname().machine == "aarch64" else "x86_64"]
+    shared = template["Globals"]["Function"]
+    shared.pop("CodeUri")
+    shared["Architectures"] = ["arm64" if os.uname().machine == "aarch64" else "x86_64"]
     (folder / "template.json").write_text(json.dumps(template))
 
 
