@@ -20,10 +20,10 @@ use super::table::{cut, printable};
 
 const EXAMPLES: &str = "\
 Examples:
-  cargo tidemill redrive                               what would be put back, and where
-  cargo tidemill redrive --reason decode --since 2h    of one reason, of the last two hours
-  cargo tidemill redrive --pipeline departures --apply put them back
-  cargo tidemill redrive --run departures --apply      from a kept run, into what runs here
+  cargo tidemill redrive                                  what would be put back, and where
+  cargo tidemill redrive --reason undecodable --since 2h  of one reason, of the last two hours
+  cargo tidemill redrive --pipeline departures --apply    put them back
+  cargo tidemill redrive --run departures --apply         from a kept run, into what runs here
   cargo tidemill redrive --aws --quarantine STACK-Quarantine-1X --apply
 
 A record goes back to the stream that it came from, under its partition key, as a new one: the pipeline judges it under \
@@ -166,7 +166,7 @@ async fn put_back(
 }
 
 fn text(sorted: &Sorted, style: Style) -> String {
-    let Sorted { due, done, doubtful, unfit, repeats } = sorted;
+    let Sorted { due, done, doubtful, unfit, repeats, unwanted } = sorted;
     let mut groups: BTreeMap<(&str, &str, &str), (usize, &str)> = BTreeMap::new();
     for entry in due {
         let group = (entry.identity.stream.as_str(), entry.pipeline.as_str(), entry.reason.as_str());
@@ -188,6 +188,9 @@ fn text(sorted: &Sorted, style: Style) -> String {
     note(*done, "put back before");
     note(*repeats, "stand there once more");
     note(doubtful.len(), "that an earlier attempt may have put back before it ended: --doubtful puts them back too");
+    for ((pipeline, reason), count) in unwanted {
+        note(*count, &printable(&format!("not asked for, refused by {pipeline}: {reason}")));
+    }
     note(unfit.len(), "that cannot be put back:");
     for unfit in unfit.iter().take(SHOWN) {
         text.push_str(&format!("    {}: {}\n", unfit.sequence_number, unfit.why));

@@ -7,7 +7,7 @@
 mod entry;
 mod ledger;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use entry::{Entry, Identity, Unfit};
 pub use ledger::{Known, Ledger};
@@ -27,12 +27,14 @@ pub struct Sorted {
     pub unfit: Vec<Unfit>,
     /// How many stand there once more.
     pub repeats: usize,
+    /// How many are not wanted, by pipeline and reason.
+    pub unwanted: BTreeMap<(String, String), usize>,
 }
 
 /// Which entries are wanted; of what is empty, all are.
 #[derive(Debug, Default, Clone)]
 pub struct Wanted {
-    /// Reasons, such as `decode`.
+    /// Reasons, such as `undecodable`.
     pub reasons: Vec<String>,
     /// The pipeline.
     pub pipeline: Option<String>,
@@ -52,7 +54,10 @@ pub fn sort(records: &[Taken], wanted: &Wanted, ledger: &Ledger) -> Sorted {
     for record in records {
         let entry = match Entry::read(record) {
             Ok(entry) if wanted.wants(&entry.reason, &entry.pipeline) => entry,
-            Ok(_) => continue,
+            Ok(entry) => {
+                *sorted.unwanted.entry((entry.pipeline, entry.reason)).or_default() += 1;
+                continue;
+            }
             Err(unfit) => {
                 if wanted
                     .wants(unfit.reason.as_deref().unwrap_or_default(), unfit.pipeline.as_deref().unwrap_or_default())

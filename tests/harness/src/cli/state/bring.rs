@@ -94,8 +94,8 @@ pub(super) async fn import(arguments: &ImportArguments, template: Option<PathBuf
         .collect();
     if !taken.is_empty() {
         return Err(Error::Option(format!(
-            "pipeline `{}` has journals in table `{}` already, of {}: take another name with --as, restore in their place \
-             (`state restore`), or drop them first",
+            "pipeline `{}` has journals in table `{}` already, of {}: take another name with --as, or put it in their place \
+             with `state restore` (after `state drop` too: what that begins anew is a journal)",
             target(&contents, name),
             opened.table,
             listed(taken)
