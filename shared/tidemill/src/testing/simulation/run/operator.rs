@@ -123,10 +123,7 @@ impl Simulation<'_> {
             let Ok(Some((view, cells))) = loaded else {
                 return self.world.tell("an export is given up");
             };
-            let mut snapshot = Snapshot::of(&requests, &journal, &view).await;
-            if self.world.is(Mutant::UnsentLeftBehind) {
-                snapshot.outputs.clear();
-            }
+            let snapshot = Snapshot::of(&requests, &journal, &view).await;
             let commits = self.world.lock().ledger.prefix(&journal, view.number());
             self.world.tell(format!("{} is exported at {}", journal.shard, view.number()));
             exported.push(Exported { snapshot, cells, commits });
