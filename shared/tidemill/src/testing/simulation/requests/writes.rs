@@ -120,10 +120,7 @@ impl Requests {
             Write::Part(journal, id, chunks) => at_once(items.write_part(journal, id, chunks)),
             Write::Delete(journal, id) => at_once(items.delete_part(journal, id)),
             Write::Erase(journal, slot, number, incarnation) => {
-                let found = at_once(items.read_slot(journal, *slot)).ok().flatten();
-                let held = found.filter(|_| world.is(Mutant::UnconditionalDeletion));
-                let held = held.map_or((*number, *incarnation), |item| (item.number, item.incarnation));
-                at_once(items.delete_slot(journal, *slot, held.0, held.1))
+                at_once(items.delete_slot(journal, *slot, *number, *incarnation))
             }
             Write::Outputs(outputs) => {
                 world.tell(format!("environment {}: {} outputs arrive", self.environment, outputs.len()));

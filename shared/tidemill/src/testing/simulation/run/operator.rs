@@ -12,7 +12,6 @@ use crate::testing::simulation::cells::Cells;
 use crate::testing::simulation::lambda::Invocation;
 use crate::testing::simulation::ledger::Commit;
 use crate::testing::simulation::mapping::Mapping;
-use crate::testing::simulation::mutant::Mutant;
 use crate::testing::simulation::plan::{Begin, Rates};
 use crate::testing::simulation::requests::Requests;
 
@@ -51,13 +50,11 @@ impl Simulation<'_> {
     /// As the manual has it: the mapping goes, and nothing runs any more. Environments stay warm, and marks stay.
     async fn stop(&mut self) {
         self.world.tell("the mapping is deleted");
-        if !self.world.is(Mutant::RestoreUnderWay) {
-            for _ in 0..10 {
-                sleep(Duration::from_secs(60)).await;
-                self.settle().await;
-            }
-            std::mem::take(&mut self.running).iter().for_each(Invocation::kill);
+        for _ in 0..10 {
+            sleep(Duration::from_secs(60)).await;
+            self.settle().await;
         }
+        std::mem::take(&mut self.running).iter().for_each(Invocation::kill);
         self.operated = self.invocations;
         self.world.lock().ledger.begin_operation();
     }
@@ -113,10 +110,8 @@ impl Simulation<'_> {
     pub(super) async fn export(&mut self, seed: u64, rates: Rates) {
         let (requests, _) = self.tool(seed, rates);
         let mut journals = self.journals();
-        if !self.world.is(Mutant::ParentsExportedFirst) {
-            // A child that has begun has sealed its parents.
-            journals.reverse();
-        }
+        // A child that has begun has sealed its parents.
+        journals.reverse();
         let mut exported = Vec::new();
         for journal in journals {
             let loaded = load(&requests, &journal, None, || Box::new(Cells::default())).await;
