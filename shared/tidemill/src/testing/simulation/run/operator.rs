@@ -87,8 +87,8 @@ impl Simulation<'_> {
     }
 
     pub(super) async fn drop_journals(&mut self, seed: u64, rates: Rates) {
-        let journals = self.journals();
         self.stop().await;
+        let journals = self.journals();
         let (requests, mut rng) = self.tool(seed, rates);
         // Children first, and to nothing.
         for journal in journals.iter().rev() {
@@ -131,8 +131,9 @@ impl Simulation<'_> {
         if self.exported.is_empty() {
             self.export(seed, Rates::default()).await;
         }
-        let there = self.journals();
         self.stop().await;
+        // Those too that began while the last invocations ended.
+        let there = self.journals();
         let (requests, mut rng) = self.tool(seed, rates);
         let exported = std::mem::take(&mut self.exported);
         let names = |exported: &Exported| exported.snapshot.schema.journal.clone();
