@@ -16,7 +16,7 @@ use flights::Flights;
 use tidemill::testing::simulation::{Failure, Mutant, Report, Seeds, run, run_seeds, tell};
 
 /// How long an ordinary run goes on.
-const ORDINARY: Duration = Duration::from_secs(45);
+const ORDINARY: Duration = Duration::from_secs(20);
 
 fn variable(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
