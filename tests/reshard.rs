@@ -9,7 +9,7 @@ use serde_json::Value;
 use tidemill::handler::{Handler, Limits, Work};
 use tidemill::testing::Driver;
 use tidemill::{Error, EventTime, Json, Kinesis, OutOfOrder, Pipeline, Session, Sliding};
-use tidemill_journal::{Deadline, Incarnation};
+use tidemill_journal::{Deadline, Incarnation, JournalId, LONGEST_LIFE, drop as drop_journal, sweep};
 use tidemill_tests::{FaultyStore, Flight, Inbox, STREAM, Stream, of_batch};
 
 const MINUTE: i64 = 60_000;
@@ -281,4 +281,44 @@ fn a_tick_in_a_warm_process_begins_no_child_of_a_dropped_journal_before_its_pare
         world.finish().await;
     };
     tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime").block_on(run);
+}
+
+#[test]
+fn a_freed_parent_serves_what_comes_again_and_begins_no_child() {
+    let (store, inbox, stream) = (FaultyStore::default(), Inbox::default(), Stream::default());
+    let mut world = World::new(sessions, &store, &inbox, &stream);
+    let run = async {
+        let all = |shard| Event::Deliver { shard, environment: 0, records: 100 };
+        let put = || Event::Put((0..40).map(|number| (number, 0)).collect());
+        for event in [put(), all(0), Event::Split(0), put(), all(1), all(2)] {
+            world.happen(&event).await;
+        }
+        let mut freed = 0;
+        for day in 1..5 {
+            let now = EventTime::from_millis(day * 25 * 60 * MINUTE);
+            let swept = sweep(store.items(), |_| true, now, LONGEST_LIFE, false).await.expect("sweeps");
+            freed += swept.freed.items;
+        }
+        assert!(freed > 1, "{freed}");
+        // All of it again, to a warm environment and to a cold one.
+        for environment in 0..2 {
+            world.through.clear();
+            world.happen(&Event::Deliver { shard: 0, environment, records: 100 }).await;
+            assert_eq!(world.through.values().sum::<usize>(), 40);
+        }
+        world.finish().await;
+        // Nobody drops a child alone; who did would lose what it held.
+        let parent = &stream.all()[0].shard;
+        let child = &stream.all()[1].shard;
+        let journal = JournalId { pipeline: "sessions".into(), stream: STREAM.into(), shard: child.clone() };
+        drop_journal(store.items(), &journal, None).await.expect("dropped");
+        world.happen(&Event::Renew(0)).await;
+        let batch = stream.batch(child, 0, 1);
+        let work = of_batch(child, &batch);
+        let refused = world.environments[0].handle(STREAM, child, Work::Records(&work), Deadline::NONE).await;
+        let refused = refused.expect_err("there is nothing to begin with").to_string();
+        assert!(refused.contains(parent) && refused.contains("freed by `state sweep` at 1970"), "{refused}");
+    };
+    tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime").block_on(run);
+    assert_eq!(inbox.received().events.get("quarantine"), None);
 }

@@ -15,7 +15,7 @@ pub enum CaughtUp {
     Current,
     /// The view moved on.
     Advanced,
-    /// The journal went round the ring, or was begun anew: load it.
+    /// The journal went round the ring, was begun anew, or what it held is freed: load it.
     Lost,
 }
 
@@ -51,6 +51,10 @@ pub async fn catch_up<S: Store, T: State + ?Sized>(
             let Ok(record) = spill::bring_back(store, journal, decode(journal, slot, &item)?).await? else {
                 return Ok(CaughtUp::Lost);
             };
+            // What it held is freed, behind a Seal.
+            if record.is_emptied() {
+                return Ok(CaughtUp::Lost);
+            }
             // Other code was quicker to take a dropped journal: to load it is to be told so.
             if view.is_unclaimed && record.schema.as_ref().is_none_or(|schema| *schema != view.schema) {
                 return Ok(CaughtUp::Lost);

@@ -1,5 +1,7 @@
 //! Why a journal operation failed. None of them leaves a view or the journal half changed.
 
+use tidemill_core::EventTime;
+
 use crate::{JournalId, Kind, SinkError, StoreError};
 
 /// Why a journal operation failed.
@@ -62,6 +64,19 @@ pub enum Error {
         kind: Kind,
         /// Its last commit.
         number: u64,
+    },
+    /// What the journal held is deleted: nothing begins from it.
+    #[error(
+        "{child} cannot begin from journal {journal}: what that held was freed by `state sweep` at {freed}, when all shards \
+         that came of it had begun. Restore this pipeline's state from an export, or drop it"
+    )]
+    Freed {
+        /// The sealed journal.
+        journal: JournalId,
+        /// The shard that was to begin.
+        child: String,
+        /// When.
+        freed: EventTime,
     },
     /// The journal changed under every attempt to read it.
     #[error("journal {journal} changed during each of {attempts} attempts to read it: {why}")]

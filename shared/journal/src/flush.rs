@@ -1,7 +1,7 @@
 //! Sending the outputs of the last commit until each is acknowledged.
 
 use crate::mark::mark_of;
-use crate::{Deadline, Error, JournalId, Sink, Store, View};
+use crate::{Deadline, Error, JournalId, Kind, Sink, Store, View};
 
 /// The flush mark of a journal that one environment serves alone is written this often: it spares a newcomer some
 /// repeats and some reads, and is not worth a write a commit.
@@ -43,7 +43,8 @@ pub async fn flush<'v, S: Store, K: Sink>(
     let failed = |source| Error::Sink { journal: journal.clone(), number: view.number, source };
     sink.send(&view.outputs, deadline).await.map_err(failed)?;
     view.flushed = true;
-    if view.contended || view.number.is_multiple_of(LAZY_EVERY) {
+    // A Seal has outputs where a restore carried them along: what its journal holds is freed once they are marked.
+    if view.contended || view.kind == Kind::Seal || view.number.is_multiple_of(LAZY_EVERY) {
         // A hint: absent or behind, it costs repeats, which their ids make harmless (I9).
         let _ = store.write_mark(journal, &mark_of(view)).await;
     }

@@ -109,6 +109,7 @@ impl View {
             parts: Parts::unnamed(),
             spills: crate::spill::Spills::default(),
             schema,
+            freed: None,
             due: None,
             is_unclaimed: false,
             flushed: true,

@@ -34,12 +34,15 @@ pub async fn check_sweepable<S: Sweepable>(store: &S, time_passes: impl AsyncFnO
     let id = PartId { id: "0007-00-9".to_owned(), chunks: 1, bytes: 4, plain: 4 };
     let write = async || store.write_part(&journal, &id, &[Bytes::from_static(b"cell")]).await.expect("it answers");
     let listed = async || {
-        let mut items = store.list_beside().await.expect("the store answers");
+        let mut items = store.list().await.expect("the store answers").beside;
         items.retain(|item| item.journal == journal);
         items.pop()
     };
+    let begun = async || store.list().await.expect("the store answers").journals.contains(&journal);
+    assert!(!begun().await);
     put(store, &journal, 1, &item(LIFE, 1, b"no part"), Guard::Vacant).await;
-    assert_eq!(listed().await, None, "slots are not listed");
+    assert_eq!(listed().await, None, "slots are not beside the ring");
+    assert!(begun().await);
     write().await;
     let found = listed().await.expect("what was written is listed");
     assert_eq!((found.id.as_str(), found.chunk, found.bytes), ("0007-00-9", 0, 4));

@@ -87,9 +87,7 @@ async fn assemble<S: Store, T: State + ?Sized>(
         Err(moved) => return Ok(Err(moved)),
     };
     let Some((head, _)) = records.last() else { return Ok(Err("there are no records".to_owned())) };
-    let Some(stored) = records.iter().rev().find_map(|(record, _)| record.schema.clone()) else {
-        return Err(Error::damaged(journal, "the ring", "no record behind `oldest` names the parts"));
-    };
+    let stored = stored_schema(journal, &records)?;
     // Before any cell is decoded: cells of another pipeline would only look damaged.
     let Fit { schema, is_unclaimed } = Expected::check(expected, journal, stored)?;
     if let Some(moved) = restore_images(store, journal, &parts, state).await? {
@@ -122,23 +120,47 @@ async fn read_names<S: Store>(store: &S, journal: &JournalId, head: &Record) -> 
     }
 }
 
-/// The images and spills that the journal names as of some moment during the call; none if it has no record 1.
+/// Where a journal stands, without its state.
+pub(crate) struct Survey {
+    pub(crate) view: View,
+    /// The last record.
+    pub(crate) head: Record,
+    /// The bytes of its item.
+    pub(crate) size: usize,
+}
+
+impl Survey {
+    /// The images and spills that the journal names.
+    pub(crate) fn named(&self) -> impl Iterator<Item = &PartId> {
+        let images = self.view.parts.names().filter_map(|name| name.image.as_ref());
+        images.chain(self.view.spills.ids())
+    }
+}
+
+/// Where the journal stands and what it names as of some moment during the call; `None` if it has no record 1.
 ///
 /// # Errors
 /// If an item is damaged, the journal moves on all the time, or the store fails.
-pub(crate) async fn named<S: Store>(store: &S, journal: &JournalId) -> Result<Vec<PartId>, Error> {
+pub(crate) async fn survey<S: Store>(store: &S, journal: &JournalId) -> Result<Option<Survey>, Error> {
     let mut why = String::new();
     for _ in 0..ATTEMPTS {
-        let Some(head) = find_head(store, journal).await? else { return Ok(Vec::new()) };
+        let Some(head) = find_head(store, journal).await? else { return Ok(None) };
         match read_names(store, journal, &head).await? {
-            Ok((_, parts, spills)) => {
-                let images = parts.names().filter_map(|name| name.image.clone());
-                return Ok(images.chain(spills.ids().cloned()).collect());
+            Ok((mut records, parts, spills)) => {
+                let schema = stored_schema(journal, &records)?;
+                let (head, size) = records.pop().unwrap_or((head, 0));
+                return Ok(Some(Survey { view: view_at(&head, parts, spills, schema), head, size }));
             }
             Err(moved) => why = moved,
         }
     }
     Err(Error::Unsettled { journal: journal.clone(), attempts: ATTEMPTS, why })
+}
+
+/// Whose state it is, as the record says that named parts last.
+fn stored_schema(journal: &JournalId, records: &[(Record, usize)]) -> Result<Schema, Error> {
+    let last = records.iter().rev().find_map(|(record, _)| record.schema.clone());
+    last.ok_or_else(|| Error::damaged(journal, "the ring", "no record behind `oldest` names the parts"))
 }
 
 fn view_at(head: &Record, parts: Parts, spills: Spills, schema: Schema) -> View {
@@ -155,6 +177,7 @@ fn view_at(head: &Record, parts: Parts, spills: Spills, schema: Schema) -> View 
         parts,
         spills,
         schema,
+        freed: head.freed(),
         due: None,
         is_unclaimed: false,
         own: false,
@@ -180,6 +203,9 @@ async fn read_records<S: Store>(
             return Ok(Err(format!("slot {slot} holds record {} and not {expected}", item.number)));
         }
         match spill::bring_back(store, journal, decode(journal, slot, &item)?).await? {
+            Ok(record) if record.is_emptied() => {
+                return Ok(Err(format!("record {expected} was emptied behind a Seal")));
+            }
             Ok(record) => records.push((record, item.body.len())),
             Err(moved) => return Ok(Err(moved)),
         }

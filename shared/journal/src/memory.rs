@@ -8,8 +8,8 @@ use bytes::Bytes;
 use tidemill_core::EventTime;
 
 use crate::{
-    Attempt, Beside, Erasable, Guard, Incarnation, JournalId, Mark, PartId, Put, SlotItem, Stamp, Store, StoreError,
-    Sweepable,
+    Attempt, Beside, Erasable, Guard, Incarnation, JournalId, Listed, Mark, PartId, Put, SlotItem, Stamp, Store,
+    StoreError, Sweepable,
 };
 
 /// A [`Store`] in memory: what the laws mean. For tests, and for pipelines that need no durability.
@@ -179,7 +179,7 @@ impl Erasable for MemoryStore {
 
 /// A part is one item, in whatever chunks it was given.
 impl Sweepable for MemoryStore {
-    async fn list_beside(&self) -> Result<Vec<Beside>, StoreError> {
+    async fn list(&self) -> Result<Listed, StoreError> {
         let journals = self.journals.lock().unwrap_or_else(PoisonError::into_inner);
         let parts = journals.iter().flat_map(|(journal, items)| items.parts.iter().map(move |part| (journal, part)));
         let beside = |(journal, (id, part)): (&JournalId, (&String, &Part))| Beside {
@@ -189,7 +189,8 @@ impl Sweepable for MemoryStore {
             bytes: part.chunks.iter().map(|chunk| chunk.len() as u64).sum(),
             stamp: part.stamp,
         };
-        Ok(parts.map(beside).collect())
+        let journals = journals.iter().filter(|(_, items)| items.slots.contains_key(&1)).map(|(journal, _)| journal);
+        Ok(Listed { journals: journals.cloned().collect(), beside: parts.map(beside).collect() })
     }
 
     async fn stamp(&self, item: &Beside, seen: EventTime) -> Result<(), StoreError> {

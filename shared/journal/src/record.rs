@@ -158,7 +158,7 @@ pub struct Record {
     /// Records that are missing between the position before and the first record taken here begin behind this position.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gap: Option<Position>,
-    /// The schedule's own time, of a tick.
+    /// The schedule's own time, of a tick; of a Seal, when what its journal held was freed ([`freed`](Self::freed)).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tick: Option<EventTime>,
     /// Whose state this is; in every record that names parts.
@@ -167,6 +167,18 @@ pub struct Record {
 }
 
 impl Record {
+    /// When what the journal held was freed, of a Seal of which it was. Stands where ticks have their time, so that earlier
+    /// code reads it.
+    pub fn freed(&self) -> Option<EventTime> {
+        self.tick.filter(|_| self.kind == Kind::Seal)
+    }
+
+    /// Whether what it held was freed, of a record before a Seal. It needs no sign: one whose `oldest` is the record before
+    /// names every part (I5).
+    pub fn is_emptied(&self) -> bool {
+        self.oldest + 1 == self.number && self.parts.is_empty()
+    }
+
     /// The stored bytes. The changes are taken out meanwhile; the record is the same afterwards.
     ///
     /// # Errors

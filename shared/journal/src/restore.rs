@@ -71,6 +71,8 @@ pub struct Snapshot {
     pub progress: Progress,
     /// Outputs that are not known to be sent.
     pub outputs: Vec<Output>,
+    /// When what the journal held was freed, if it was: no child begins from it.
+    pub freed: Option<EventTime>,
 }
 
 impl Snapshot {
@@ -85,6 +87,7 @@ impl Snapshot {
             position: view.position.clone(),
             progress: view.progress.clone(),
             outputs: if flushed { Vec::new() } else { view.outputs.clone() },
+            freed: view.freed,
         }
     }
 
@@ -189,6 +192,7 @@ pub async fn drop<S: Erasable>(store: &S, journal: &JournalId, begins: Option<In
         position: None,
         progress: Progress::start(),
         outputs: Vec::new(),
+        freed: None,
     };
     restore(store, &snapshot, incarnation, &Nothing).await
 }
@@ -196,8 +200,8 @@ pub async fn drop<S: Erasable>(store: &S, journal: &JournalId, begins: Option<In
 /// Deletes slots until a consistent read finds none, then what they named. The slot of record 1 goes last: without it a
 /// function would begin the journal, and a listing would not find what an erasure that broke off has left.
 async fn erase<S: Erasable>(store: &S, journal: &JournalId, erased: &mut Erased) -> Result<(), Error> {
-    let named: Vec<PartId> = match load::named(store, journal).await {
-        Ok(named) => named,
+    let named: Vec<PartId> = match load::survey(store, journal).await {
+        Ok(survey) => survey.iter().flat_map(|survey| survey.named().cloned()).collect(),
         Err(Error::Store(error @ (StoreError::Unavailable { .. } | StoreError::Refused { .. }))) => {
             return Err(error.into());
         }
@@ -293,7 +297,7 @@ async fn end<S: Store>(store: &S, snapshot: &Snapshot, state: &(impl State + ?Si
         changes: Vec::new(),
         outputs: snapshot.outputs.clone(),
         gap: None,
-        tick: None,
+        tick: snapshot.freed,
         may_spill: true,
     };
     let written = commit::write(store, journal, &mut view, snapshot.format, draft, state, Deadline::NONE).await?;

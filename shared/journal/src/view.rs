@@ -65,6 +65,8 @@ pub struct View {
     pub(crate) parts: Parts,
     pub(crate) spills: Spills,
     pub(crate) schema: Schema,
+    /// When what the journal held was freed, if it was.
+    pub(crate) freed: Option<EventTime>,
     /// When something is due next after record n, if the state says.
     pub(crate) due: Option<EventTime>,
     /// Whether the next record says whose it is: a drop left the journal to whatever code comes first, or its state is of
@@ -116,6 +118,11 @@ impl View {
         &self.schema
     }
 
+    /// When a sweep freed what the journal held, if it did: behind a Seal, once all children had begun. Its state is gone.
+    pub const fn freed(&self) -> Option<EventTime> {
+        self.freed
+    }
+
     /// The parts of the state, in order of their ranges.
     pub fn parts(&self) -> impl Iterator<Item = &PartName> {
         self.parts.names()
@@ -142,6 +149,7 @@ impl View {
         self.parts.advance(&record, size);
         self.spills.advance(&record);
         self.format = record.format;
+        self.freed = record.freed();
         self.number = record.number;
         self.kind = record.kind;
         self.position = record.position;

@@ -10,8 +10,8 @@ use proptest::prelude::*;
 use tidemill_core::{Change, Corrupt, EventTime, PartRange, Progress, Reject};
 use tidemill_journal::{
     Attempt, Beginning, Beside, CaughtUp, Committed, Deadline, Draft, Guard, Incarnation, JournalId, Kind,
-    LONGEST_LIFE, Mark, MemoryStore, Output, PartId, Put, Ring, Schema, Sink, SinkError, SlotItem, State, Store,
-    StoreError, Sweepable, Swept, View, catch_up, commit, flush, init, load, sweep,
+    LONGEST_LIFE, Listed, Mark, MemoryStore, Output, PartId, Put, Ring, Schema, Sink, SinkError, SlotItem, State,
+    Store, StoreError, Sweepable, Swept, View, catch_up, commit, flush, init, load, sweep,
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,8 +82,8 @@ struct Fated {
 }
 
 impl Sweepable for Fated {
-    async fn list_beside(&self) -> Result<Vec<Beside>, StoreError> {
-        let listed = self.inner.list_beside().await;
+    async fn list(&self) -> Result<Listed, StoreError> {
+        let listed = self.inner.list().await;
         let written = self.written.lock().expect("lock").clone();
         if *self.writes_behind_listing.lock().expect("lock")
             && let Some((journal, id, chunks)) = written

@@ -41,6 +41,8 @@ pub struct Budget {
     pub(crate) ticks: u8,
     /// `state upgrade`.
     pub(crate) upgrades: u8,
+    /// `state sweep`, which frees what a sealed parent holds.
+    pub(crate) sweeps: u8,
 }
 
 /// What an operator does once.

@@ -135,6 +135,13 @@ pub(crate) fn marked_restore() -> Config {
     Config { marks: true, budget: Budget { crashes: 1, ..Budget::default() }, name: "restore, marks", ..restored() }
 }
 
+/// A restore, with ticks that rest on the due time in the mark, which the old life wrote.
+pub(crate) fn restored_due() -> Config {
+    let events = vec![Event::at(0, 1).sets(3), Event::at(1, 2).emits()];
+    let budget = Budget { crashes: 1, ticks: 1, ..Budget::default() };
+    Config { events, budget, marks: true, due_times: true, now: 4, name: "restore, due times", ..waited_restore() }
+}
+
 /// A restore of a state in parts.
 pub(crate) fn restored_parts() -> Config {
     let events = vec![Event::at(0, 1), Event::at(2, 2)];
@@ -174,6 +181,19 @@ pub(crate) fn quiet_child() -> Config {
 pub(crate) fn early_split() -> Config {
     let budget = Budget { crashes: 1, ..Budget::default() };
     Config { budget, early_children: true, name: "early split", ..split() }
+}
+
+/// A split, whose parent's state is deleted once both children have begun: under a parent's put that is slow, and slow
+/// readers and initialisers. On a ring of three its Seal names images.
+pub(crate) fn freed() -> Config {
+    let budget = Budget { zombies: 1, sweeps: 1, ..Budget::default() };
+    let events = vec![Event::at(0, 1), Event::at(2, 2), Event::at(0, 3), Event::at(2, 4)];
+    Config { events, budget, ring: 3, name: "freed", ..split() }
+}
+
+/// The same with loads that read item by item.
+pub(crate) fn freed_torn() -> Config {
+    Config { torn_loads: true, name: "freed, torn loads", ..freed() }
 }
 
 /// A merge.
@@ -253,12 +273,15 @@ pub fn small() -> Vec<Config> {
         restored(),
         waited_restore(),
         marked_restore(),
+        restored_due(),
         restored_parts(),
         versions(),
         split(),
         versions_split(),
         quiet_child(),
         early_split(),
+        freed(),
+        freed_torn(),
         merge(),
         merge_firing(),
         quiet_middle(),
@@ -292,6 +315,7 @@ pub fn large() -> Vec<Config> {
         Config { environments: vec![Old, New, New], ..with("versions, three environments", versions(), |_| ()) },
         with("split, crashes", split(), |b| b.crashes = 1),
         with("early split, zombies", early_split(), |b| b.zombies = 1),
+        with("freed, crashes and ticks", freed(), |b| (b.crashes, b.ticks) = (1, 1)),
         merge_under_zombies(),
         with("merge, ticks", merge(), |b| b.ticks = 1),
         with("merge inside a firing, zombies", merge_firing(), |b| b.zombies = 1),

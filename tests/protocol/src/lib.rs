@@ -2,7 +2,7 @@
 //!
 //! `shared/journal` says how one environment works; this package says what may happen when several do, crash, come late,
 //! or run another version. The rules stand in `src/rules/`, one file each, and are named like the code's: `load`,
-//! `catch_up`, `flush`, `commit`, `renewal`, `init`, `seal`, `tick`; `src/world/handler.rs` is the loop that the handler
+//! `catch_up`, `flush`, `commit`, `renewal`, `init`, `seal`, `free`, `tick`; `src/world/handler.rs` is the loop that the handler
 //! runs. [`stateright`] tries every order of everything in [`Action`] and compares with what really happened
 //! (`src/world/observer.rs`). A rule that is changed is changed here first.
 //!
@@ -75,6 +75,14 @@
 //!   ([`Mutant::RestoreLeavesOutputs`]).
 //! - Nothing of an old life can write into a new one, but an invocation that was not waited for can go on in it: with its own
 //!   batch, which lies behind records that the new life has not got ([`Mutant::OperatorDoesNotWait`]). A restore must wait.
+//! - A mark does not tell which life it is of, and ticks believe its due time: a restore must take that back before it begins
+//!   ([`Mutant::RestoreLeavesDueTime`]). Whether records wait in the stream must be asked anew in the new life, too: it stands
+//!   at another position.
+//! - What a sealed parent holds can be deleted once all children have begun, if the Seal is put again first, needing nothing,
+//!   and slots keep their numbers ([`Mutant::FreesByDeletion`], [`Mutant::FreesSlotsFirst`]). It is safe under zombies of any
+//!   age: the code's day of waiting is grace, not part of the proof. A record that was emptied shows by itself, and must not
+//!   count as one that changed nothing ([`Mutant::EmptiedCounts`]). A Seal never has outputs, since all before it are sent;
+//!   only a restore could give it some, which the code leaves alone until they are marked.
 //! - A child's journal begins in its parents' format, not in the newest: else a split during a rollback refuses the old
 //!   code ([`Mutant::ChildBeginsInNewestFormat`]).
 //! - An upgrade need not flush, if it carries the unacknowledged outputs along under their ids
@@ -109,16 +117,20 @@
 //! | parts | renewed early, divided, united; ring of 3 | 189,222 | 34 | 7 |
 //! | parts reshaped | divided and united at every commit; ring of 2 | 79,704 | 34 | 3 |
 //! | parts, torn loads | the same, read image by image | 65,973 | 41 | 2 |
-//! | drop | under warm environments and a zombie | 134,377 | 58 | 2 |
-//! | drop, late puts | a put of the old life lands any time | 91,096 | 53 | 1 |
-//! | restore | to any commit | 228,806 | 58 | 6 |
-//! | restore, marks | with marks of the old life | 85,400 | 56 | 1 |
-//! | restore, parts | of a state in parts | 108,615 | 53 | 4 |
+//! | drop | under warm environments and a zombie | 161,713 | 59 | 2 |
+//! | drop, late puts | a put of the old life lands any time | 95,380 | 54 | 1 |
+//! | restore | to any commit | 279,453 | 59 | 8 |
+//! | restore, waited for | once every invocation has ended | 47,732 | 47 | 1 |
+//! | restore, marks | with marks of the old life | 89,343 | 57 | 1 |
+//! | restore, due times | ticks that may rest on the old life's mark | 33,055 | 54 | 1 |
+//! | restore, parts | of a state in parts | 111,062 | 54 | 4 |
 //! | versions | two formats, an upgrade, batches anywhere | 198,450 | 42 | 3 |
 //! | split | zombie, tick | 297,185 | 52 | 9 |
 //! | versions, split | two formats, an upgrade | 6,212 | 37 | 0 |
 //! | quiet child | one child without records | 388 | 27 | 0 |
 //! | early split | children before their parents are done | 97,942 | 44 | 3 |
+//! | freed | a sealed parent loses what it holds; zombie; ring of 3 | 64,630 | 43 | 4 |
+//! | freed, torn loads | the same, read item by item | 106,839 | 47 | 6 |
 //! | merge | crash, give-up | 4,118 | 37 | 0 |
 //! | merge inside a firing | a parent with more to fire | 51,834 | 49 | 2 |
 //! | quiet middle | split and merge, a shard between without records | 3,298 | 47 | 0 |

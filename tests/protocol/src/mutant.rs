@@ -59,6 +59,7 @@ mutants! {
     RestoreBeginsBeforeImages: "A restore writes record 1 before the images that it names." => I5, c::restored_parts();
     RestoreForcesRecordOne: "A restore that finds a record 1, begun by a zombie meanwhile, writes over it." => I1 | I2 | I5, c::restored();
     RestoreLeavesOutputs: "A restore, which has no sinks, leaves the last record's outputs behind: what a crash left unsent is lost." => I3 | I8, c::restored();
+    RestoreLeavesDueTime: "A restore leaves the mark's due time as it is, by which ticks pass over the new life." => I9, c::restored_due();
     OperatorDoesNotWait: "A restore begins while invocations run: one that loads the new life takes its own batch there, and leaves out the records before it." => Results, c::waited_restore();
     FiredThroughThreshold: "What has fired is remembered as the last (time, key): a timer set below it while firing is lost." => Results | I8, c::firing();
     FreshBeforeFiring: "Fresh records go before the rest of a firing." => Results, c::firing();
@@ -114,6 +115,11 @@ mutants! {
     TickBeginsAsRoot: "A tick writes the empty record 1 of a child." => I6, c::split();
     TickNeverBegins: "Only records begin a child's journal: a quiet child's timers never fire." => Progress, c::quiet_child();
     TickNeedsAllSealed: "A tick begins a child's journal once all its parents are sealed." => Progress, c::merge();
+    FreesAfterFirstChild: "What a sealed parent holds is deleted once the first of its children has begun." => Progress, c::freed();
+    FreesByDeletion: "The slots of a sealed parent are deleted: a late put of the old record 1 begins it again." => I1, c::freed();
+    FreesSlotsFirst: "The records before a Seal are emptied before the Seal is put that needs none of them." => I5, c::freed();
+    FreesImagesFirst: "Images of a sealed parent are deleted before the Seal is put that needs none of them." => I5, c::freed();
+    EmptiedCounts: "An emptied record is taken for one that changed nothing." => I2, c::freed_torn();
     MergeTakesMaximum: "W of a merged shard is the maximum." => I6, c::floors();
     MergeWithoutFloors: "W of a merged shard is the minimum, and that is all." => Results, c::floors();
     HighestIsMaximum: "The highest event time of a merged shard is the maximum: W jumps at the first record." => Results, c::floors();

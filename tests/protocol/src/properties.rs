@@ -128,6 +128,15 @@ pub(crate) fn of(config: &Config) -> Vec<Property<World>> {
             .zip(&state.ghosts)
             .any(|(shard, ghost)| !shard.parents.is_empty() && !ghost.history.is_empty())
     });
+    at_times("a sealed parent is freed, images and all", budget.sweeps > 0, |world, state| {
+        let is_freed = |slot: &Option<crate::record::Record>| slot.as_ref().is_some_and(|record| record.is_freed);
+        let tables = state.tables.iter().zip(&state.ghosts);
+        let had_images = |ghost: &crate::world::state::Ghost| {
+            ghost.history.iter().any(|record| record.parts.iter().any(|name| name.image.is_some()))
+        };
+        let mut freed = tables.filter(|(table, ghost)| table.slots.iter().any(is_freed) && had_images(ghost));
+        freed.any(|(table, _)| table.images.is_empty()) && world.is_done(state)
+    });
     at_times("a tick is committed", budget.ticks > 0, |_, state| {
         state.ghosts.iter().any(|ghost| ghost.history.iter().any(|record| record.kind == Kind::Tick))
     });

@@ -108,6 +108,8 @@ pub(crate) struct Record {
     pub(crate) outputs: Vec<Output>,
     pub(crate) parts: Vec<Name>,
     pub(crate) oldest: u8,
+    /// Of a Seal: what its journal held is deleted.
+    pub(crate) is_freed: bool,
 }
 
 /// The flush mark: outputs of `incarnation` up to `number` are acknowledged. Beside it, when something is due next.

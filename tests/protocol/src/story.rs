@@ -77,13 +77,19 @@ fn line(before: &State, action: &Action, after: &State) -> String {
             let id = image.0;
             format!("The collector deletes the image of cells {}..={} as of {}.", id.first, id.last, id.as_of)
         }
+        Action::Free { journal, slot } => match &after.tables[journal].slots[slot] {
+            Some(record) if record.is_freed => format!("A sweep puts the Seal of journal {journal} again: freed."),
+            Some(record) => format!("The sweep empties record {} of journal {journal}.", record.number),
+            None => format!("The sweep deletes a slot of journal {journal}."),
+        },
         Action::Operate { number } => {
             format!("The operator switches the event source off, to go back to record {number}.")
         }
         Action::OperatorGoesOn { .. } => match (&before.operator, &after.operator) {
             (_, Operator::Done) => "The operator is done; the event source is on again.".to_owned(),
             (Operator::Writing(_), Operator::Deleting(_)) => "The operator finds a record 1: deletes again.".to_owned(),
-            (_, Operator::Writing(_)) => "The operator finds no slot left.".to_owned(),
+            (_, Operator::Forgetting(_)) => "The operator finds no slot left.".to_owned(),
+            (_, Operator::Writing(_)) => "The operator takes the mark's due time back.".to_owned(),
             _ => "The operator deletes a slot.".to_owned(),
         },
     }

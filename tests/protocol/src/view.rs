@@ -37,6 +37,8 @@ pub(crate) struct View {
     pub(crate) is_current: bool,
     /// Whether others wrote to the journal lately.
     pub(crate) is_wary: bool,
+    /// Whether what the journal held is deleted.
+    pub(crate) is_freed: bool,
 }
 
 /// Whether the names tile all cells.
@@ -73,6 +75,7 @@ impl View {
         self.is_own = is_own;
         self.is_wary |= !is_own;
         self.is_current = true;
+        self.is_freed = record.is_freed;
         replaced
     }
 }

@@ -10,7 +10,7 @@ use super::item::{self, Attributes};
 use crate::fault::{Fault, Kind};
 
 /// Every journal has its first slot from its first commit on: slots are overwritten, never deleted.
-const FIRST_SLOT: u32 = 1;
+pub(super) const FIRST_SLOT: u32 = 1;
 
 /// The journals in `table` (its name, or its ARN), in order of pipeline, stream and shard.
 ///
@@ -57,8 +57,12 @@ pub(super) fn failed(table: &str, Fault { kind, text }: Fault) -> StoreError {
     StoreError::Refused { what, why: format!("{text}: {fix}") }
 }
 
+pub(super) fn is_first_slot(item: &Attributes) -> bool {
+    item.get("sk") == Some(&item::text(item::slot_key(FIRST_SLOT)))
+}
+
 /// The journal whose first slot this is.
-fn journal_with(table: &str, item: &Attributes) -> Result<JournalId, StoreError> {
+pub(super) fn journal_with(table: &str, item: &Attributes) -> Result<JournalId, StoreError> {
     let key = item.get("pk").and_then(|pk| AttributeValue::as_s(pk).ok()).map_or("", String::as_str);
     item::journal_of(key).ok_or_else(|| StoreError::Foreign {
         what: format!("item `{key}` `{}` in table `{table}`", item::slot_key(FIRST_SLOT)),

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use tidemill_core::EventTime;
-use tidemill_journal::{Beside, Stamp, StoreError, Sweepable};
+use tidemill_journal::{Beside, Listed, Stamp, StoreError, Sweepable};
 
 use super::item::{self, Attributes, Stored};
 use super::{DynamoStore, listing, request};
@@ -11,18 +11,19 @@ use crate::fault::Fault;
 
 const CONDITION_FAILED: &str = "ConditionalCheckFailedException";
 
-/// A Scan of the **whole table** lists the chunks; it is paid for all of it, but gives no bodies back.
+/// A Scan of the **whole table** lists the chunks and the first slots; it is paid for all of it, but gives no bodies back.
 impl Sweepable for DynamoStore {
-    async fn list_beside(&self) -> Result<Vec<Beside>, StoreError> {
-        let mut found = Vec::new();
+    async fn list(&self) -> Result<Listed, StoreError> {
+        let mut found = Listed::default();
         let mut page_start: Option<Attributes> = None;
         loop {
             let page = self
                 .client
                 .scan()
                 .table_name(&self.table)
-                .filter_expression("begins_with(sk, :chunk)")
+                .filter_expression("begins_with(sk, :chunk) OR sk = :first")
                 .expression_attribute_values(":chunk", item::text("chunk:"))
+                .expression_attribute_values(":first", item::text(item::slot_key(listing::FIRST_SLOT)))
                 .projection_expression("pk, sk, #written, #seen, #bytes")
                 .expression_attribute_names("#written", item::WRITTEN)
                 .expression_attribute_names("#seen", item::SEEN)
@@ -34,7 +35,11 @@ impl Sweepable for DynamoStore {
                 .await
                 .map_err(|error| listing::failed(&self.table, Fault::of(&error)))?;
             for item in page.items.unwrap_or_default() {
-                found.push(Stored::new(&self.table, item).beside()?);
+                if listing::is_first_slot(&item) {
+                    found.journals.insert(listing::journal_with(&self.table, &item)?);
+                } else {
+                    found.beside.push(Stored::new(&self.table, item).beside()?);
+                }
             }
             page_start = page.last_evaluated_key;
             if page_start.is_none() {
@@ -106,7 +111,11 @@ fn time(time: EventTime) -> AttributeValue {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use tidemill_journal::{JournalId, PartId, Store, laws};
+    use tidemill_core::{Change, Corrupt, HashRange, PartRange, Progress, Reject, SequenceNumber};
+    use tidemill_journal::{
+        Beginning, Deadline, Draft, Incarnation, JournalId, Kind, LONGEST_LIFE, Output, PartId, Ring, Schema, Sink,
+        SinkError, State, Store, commit, flush, init, laws, load, sweep,
+    };
 
     use super::*;
     use crate::testing::dynamodb;
@@ -117,6 +126,87 @@ mod tests {
         laws::check_sweepable(&DynamoStore::new(dynamodb("journal").await, "journal"), time_passes).await;
     }
 
+    /// Keeps nothing.
+    struct Nothing;
+
+    impl State for Nothing {
+        fn restore(&mut self, _: &Change) -> Result<(), Corrupt> {
+            Ok(())
+        }
+
+        fn image(&self, _: &PartRange) -> Result<Vec<Change>, Reject> {
+            Ok(Vec::new())
+        }
+
+        fn bytes(&self) -> usize {
+            0
+        }
+    }
+
+    #[tokio::test]
+    async fn a_sealed_journal_is_freed_a_day_after_a_sweep_found_its_children_begun() {
+        let store = DynamoStore::new(dynamodb("journal").await, "journal");
+        let schema = |shard: &str, began: &str, first, last| Schema {
+            journal: JournalId { pipeline: "p".into(), stream: "arn".into(), shard: shard.into() },
+            fingerprint: [("operator".to_owned(), "count".to_owned())].into(),
+            starting_sequence: SequenceNumber::parse(began),
+            hash_range: Some(HashRange { first, last }),
+        };
+        let ring = Ring::of(2).expect("a ring");
+        let all = [schema("0", "1", 0, 99), schema("1", "5", 0, 49), schema("2", "5", 50, 99)];
+        for schema in &all {
+            let beginning = Beginning::empty(Incarnation(7), ring, schema.clone());
+            init(&store, &schema.journal, beginning, &Nothing).await.expect("begun");
+        }
+        let parent = &all[0].journal;
+        let load = async || load(&store, parent, None, || Box::new(Nothing)).await.expect("reads").expect("begun").0;
+        let mut view = load().await;
+        for kind in [Kind::Data, Kind::Seal] {
+            let value = (kind == Kind::Data).then(|| vec![7; 5_000]);
+            let draft = Draft {
+                kind,
+                position: None,
+                progress: Progress::start(),
+                changes: value
+                    .map(|value| Change { key: vec![1], slot: vec![], value: Some(value) })
+                    .into_iter()
+                    .collect(),
+                outputs: Vec::new(),
+                gap: None,
+                tick: None,
+                may_spill: false,
+            };
+            let flushed = flush(&store, &Nowhere, parent, &mut view, Deadline::NONE).await.expect("flushed");
+            commit(&store, parent, flushed, draft, &Nothing, Deadline::NONE).await.expect("committed");
+        }
+        let now = EventTime::from_millis(store_time());
+        let swept = sweep(&store, |_| true, now, LONGEST_LIFE, false).await.expect("swept");
+        assert_eq!((swept.waiting, swept.freed.items), (1, 0), "{swept:?}");
+        let swept = sweep(&store, |_| true, now.plus(90_000_000), LONGEST_LIFE, false).await.expect("swept");
+        assert_eq!((swept.waiting, swept.freed.items), (0, 2), "{swept:?}");
+        let view = load().await;
+        assert_eq!((view.number(), view.kind(), view.schema()), (3, Kind::Seal, &all[0]));
+        assert!(view.freed().is_some());
+        assert_eq!(store.list().await.expect("listed").beside, []);
+    }
+
+    fn store_time() -> i64 {
+        let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock");
+        i64::try_from(since_1970.as_millis()).expect("a date")
+    }
+
+    struct Nowhere;
+
+    impl Sink for Nowhere {
+        fn objection(&self, _: &Output) -> Option<String> {
+            None
+        }
+
+        async fn send(&self, _: &[Output], _: Deadline) -> Result<(), SinkError> {
+            Ok(())
+        }
+    }
+
     #[tokio::test]
     async fn a_chunk_of_earlier_code_is_stamped_until_it_is_written_again() {
         let client = dynamodb("journal").await;
@@ -124,7 +214,7 @@ mod tests {
         let stream = "arn:aws:kinesis:us-east-1:000000000000:stream/flights".to_owned();
         let journal = JournalId { pipeline: "departures".to_owned(), stream, shard: "shardId-0".to_owned() };
         let id = PartId { id: "part".to_owned(), chunks: 1, bytes: 4, plain: 4 };
-        let listed = async || store.list_beside().await.expect("listed").pop().expect("one");
+        let listed = async || store.list().await.expect("listed").beside.pop().expect("one");
         let (pk, sk) = (item::part_key(&journal, &id), item::chunk_key(0));
         let put = client.put_item().table_name("journal").set_item(Some(item::key(&pk, &sk)));
         put.send().await.expect("stored");

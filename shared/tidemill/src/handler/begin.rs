@@ -101,6 +101,9 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
         };
         let mut open = OpenShard::found(view, state);
         self.seal(child, &journal, &mut open, deadline).await?;
+        if let Some(freed) = open.view.freed() {
+            return Err(tidemill_journal::Error::Freed { journal, child: child.shard.clone(), freed }.into());
+        }
         let range = open.view.schema().hash_range.unwrap_or(HashRange::ALL);
         Ok(Some((range, open.view, open.state)))
     }

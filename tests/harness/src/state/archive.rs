@@ -65,6 +65,9 @@ struct Head {
     format: u8,
     position: Option<Position>,
     progress: Progress,
+    /// When what the journal held was freed, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    freed: Option<EventTime>,
 }
 
 /// One shard's journal, as it was exported.
@@ -155,7 +158,7 @@ impl Writer {
 
     /// Appends a shard.
     pub fn shard(&mut self, exported: &Exported) -> Result<(), Error> {
-        let Snapshot { schema, ring, format, kind, position, progress, outputs } = exported.snapshot.clone();
+        let Snapshot { schema, ring, format, kind, position, progress, outputs, freed } = exported.snapshot.clone();
         let (incarnation, commit, format) = (exported.incarnation.to_string(), exported.commit, format.version());
         self.line(&Line::Shard(Box::new(Head {
             schema,
@@ -166,6 +169,7 @@ impl Writer {
             format,
             position,
             progress,
+            freed,
         })))?;
         for Output { sink, partition_key, data } in &outputs {
             self.line(&Line::Output(sink.clone(), partition_key.clone(), base64(data)))?;
@@ -275,7 +279,7 @@ impl Reader {
             }
         }
         self.shards += 1;
-        let Head { schema, incarnation, commit, kind, ring, format, position, progress } = *head;
+        let Head { schema, incarnation, commit, kind, ring, format, position, progress, freed } = *head;
         let incarnation = incarnation.parse().map_err(|_| self.damaged("its incarnation is no hexadecimal number"))?;
         let Some(format) = Format::of_version(format) else {
             return Err(self.damaged(format!("it is of a journal in format {format}: take a newer program")));
@@ -283,7 +287,7 @@ impl Reader {
         if Ring::of(ring.slots()).is_none() {
             return Err(self.damaged("a ring has two slots at least"));
         }
-        let snapshot = Snapshot { schema, ring, format, kind, position, progress, outputs };
+        let snapshot = Snapshot { schema, ring, format, kind, position, progress, outputs, freed };
         Ok(Some(Exported { snapshot, incarnation, commit, cells }))
     }
 

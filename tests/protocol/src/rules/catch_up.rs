@@ -2,6 +2,7 @@
 
 use crate::Mutant;
 use crate::rules::format::Code;
+use crate::rules::free;
 use crate::table::Table;
 use crate::view::View;
 
@@ -12,7 +13,7 @@ pub(crate) enum CaughtUp {
     Current,
     /// The view moved on by one record.
     Advanced,
-    /// The journal went round the ring, or was begun anew: load it.
+    /// The journal went round the ring, was begun anew, or what it held is deleted: load it.
     Lost,
     /// The record has a format that this code does not read: refuse.
     Unreadable,
@@ -26,7 +27,7 @@ pub(crate) fn catch_up(view: &mut View, table: &Table, code: Code, mutant: Optio
         return CaughtUp::Current;
     }
     let follows = record.number == next || mutant == Some(Mutant::CatchUpOverGap);
-    if !follows || record.incarnation != view.incarnation {
+    if !follows || record.incarnation != view.incarnation || free::is_emptied(record, mutant) {
         return CaughtUp::Lost;
     }
     if !code.reads(record.format, record.format, mutant) {

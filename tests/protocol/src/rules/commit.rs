@@ -25,6 +25,7 @@ pub(crate) fn draft(view: &View, kind: Kind, stepped: Stepping<'_>, format: u8) 
         outputs: stepped.outputs,
         parts: Vec::new(),
         oldest: 0,
+        is_freed: false,
     }
 }
 

@@ -45,6 +45,13 @@ pub(crate) fn lower_mark(table: &mut Table, view: &View, due: DueTime, mutant: O
     }
 }
 
+/// Takes back what the mark says of the next due time: it is of a life that ended, which a mark does not tell.
+pub(crate) fn forget_due(table: &mut Table) {
+    if let Some(mark) = &mut table.mark {
+        mark.due = DueTime::Unknown;
+    }
+}
+
 /// Whether a tick at `now` may pass a journal by on the word of its mark.
 pub(crate) fn says_nothing_due(mark: Option<Mark>, now: u8) -> bool {
     mark.is_some_and(|mark| mark.due > DueTime::At(now))

@@ -76,6 +76,7 @@ pub(crate) fn init(incarnation: u8, format: u8, (progress, cells): (Progress, Ce
         outputs: Vec::new(),
         parts: vec![Name { first, last, image: has_cells.then_some(id), as_of: 0 }],
         oldest: 0,
+        is_freed: false,
     };
     let images = if has_cells { vec![Image { id, format, cells }] } else { Vec::new() };
     Draft { record, images }

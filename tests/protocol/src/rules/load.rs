@@ -3,6 +3,7 @@
 use crate::Mutant;
 use crate::record::{Image, ImageId, Name, Record};
 use crate::rules::format::Code;
+use crate::rules::free;
 use crate::step::{self, CELLS};
 use crate::table::Table;
 use crate::view::{self, Part, View};
@@ -37,10 +38,11 @@ pub(crate) fn wanted(head: &Record) -> std::ops::RangeInclusive<u8> {
     head.oldest + 1..=head.number
 }
 
-/// All records behind `oldest`, of one incarnation.
+/// All records behind `oldest`, of one incarnation. One that was emptied is missing: the Seal that was read is not the one
+/// that stands there now.
 pub(crate) fn check_complete(head: &Record, records: &[Record], mutant: Option<Mutant>) -> Result<(), Unloaded> {
-    let is_complete =
-        records.len() == wanted(head).count() && records.iter().all(|r| r.incarnation == head.incarnation);
+    let is_held = |r: &Record| r.incarnation == head.incarnation && !free::is_emptied(r, mutant);
+    let is_complete = records.len() == wanted(head).count() && records.iter().all(is_held);
     if is_complete || mutant == Some(Mutant::LoadWithGap) { Ok(()) } else { Err(Unloaded::Moved) }
 }
 
@@ -119,5 +121,6 @@ fn at(head: &Record, cells: step::Cells, parts: Vec<Part>) -> View {
         is_own: false,
         is_current: true,
         is_wary: false,
+        is_freed: head.is_freed,
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod catch_up;
 pub(crate) mod commit;
 pub(crate) mod flush;
 pub(crate) mod format;
+pub(crate) mod free;
 pub(crate) mod init;
 pub(crate) mod load;
 pub(crate) mod renewal;

@@ -41,6 +41,8 @@ pub enum Action {
     Land { message: usize },
     /// The collector deletes an image.
     Collect { journal: usize, image: ImageIdOf },
+    /// A sweep frees what a sealed parent holds: the Seal first, then slot by slot.
+    Free { journal: usize, slot: usize },
     /// The operator begins, to go on with the state after record `number`.
     Operate { number: u8 },
     /// The operator's next step: to delete a slot, or what comes when none is left.
@@ -80,6 +82,7 @@ impl World {
         }
         actions.extend((0..state.network.len()).map(|message| Action::Land { message }));
         self.collections(state, actions);
+        self.freeings(state, actions);
         self.operator(state, actions);
     }
 
@@ -200,7 +203,7 @@ impl World {
                 }
                 actions.extend(slots.into_iter().map(|slot| Action::OperatorGoesOn { slot: Some(slot) }));
             }
-            Operator::Writing(_) => actions.push(Action::OperatorGoesOn { slot: None }),
+            Operator::Forgetting(_) | Operator::Writing(_) => actions.push(Action::OperatorGoesOn { slot: None }),
             Operator::Done => {}
         }
     }
@@ -251,6 +254,7 @@ impl World {
                 state.tables[journal].delete_image(image.0);
                 self.check_readable(state, journal);
             }
+            Action::Free { journal, slot } => self.free(state, journal, slot),
             Action::Operate { number } => self.operate(state, number),
             Action::OperatorGoesOn { slot } => self.operator_goes_on(state, slot),
         }

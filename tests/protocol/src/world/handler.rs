@@ -93,6 +93,9 @@ impl World {
         }
         let sealed: Vec<_> =
             parents.iter().filter_map(|p| view(*p).map(|view| (&self.config.shards[*p], view))).collect();
+        if sealed.iter().any(|(_, view)| view.is_freed) {
+            return self.refuse_freed(state, task.journal);
+        }
         let inherited = init::inherit(&self.config.shards[task.journal], &sealed, self.config.mutant);
         let inherited_format = sealed.iter().map(|(_, view)| view.format).max();
         let is_newest = self.is(Mutant::ChildBeginsInNewestFormat) && inherited_format.is_some();
@@ -103,6 +106,14 @@ impl World {
         let draft = init::init(state.next_incarnation, format, inherited);
         state.next_incarnation += 1;
         Some(self.ready(draft))
+    }
+
+    /// Nothing begins with what is deleted. Whoever meets it was too slow: the child has begun.
+    fn refuse_freed(&self, state: &mut State, journal: usize) -> Option<At> {
+        if state.tables[journal].slots[state.tables[journal].slot(1)].is_none() {
+            state.breaks(Violation::Progress);
+        }
+        Some(At::Return { is_success: false })
     }
 
     /// Flush, then the rest of a firing, then what the task asks for. `None` if the task is done or another comes first.

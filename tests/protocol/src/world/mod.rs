@@ -2,6 +2,7 @@
 
 mod action;
 mod end;
+mod free;
 mod handler;
 mod observer;
 mod operator;

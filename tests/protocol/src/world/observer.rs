@@ -1,7 +1,7 @@
 //! What is checked at every event, against what really happened.
 
 use super::World;
-use super::state::{Ghost, State};
+use super::state::{Ghost, Operator, State};
 use crate::record::{DueTime, ImageId, Kind, Progress, Record};
 use crate::rules::format::Code;
 use crate::rules::load::{self, Unloaded};
@@ -141,7 +141,7 @@ impl World {
         let ring = i16::from(state.tables[journal].ring());
         let is_exact = |view: &View| {
             view.number == number
-                && view.cells == ghost.cells(number)
+                && (view.is_freed || view.cells == ghost.cells(number))
                 && view.parts.iter().all(|part| i16::from(part.name.as_of) > i16::from(number) - ring)
         };
         if !loaded.is_ok_and(|view| is_exact(&view)) {
@@ -162,28 +162,34 @@ impl World {
         }
         let record = ghost.history.get(usize::from(view.number) - 1);
         let is_exact = record.is_some_and(|record| {
-            record.progress == view.progress && record.kind == view.kind && ghost.cells(view.number) == view.cells
+            let has_cells = view.is_freed || ghost.cells(view.number) == view.cells;
+            record.progress == view.progress && record.kind == view.kind && has_cells
         });
         let mut parts = Vec::new();
         for record in ghost.history.iter().take(usize::from(view.number)) {
             view::take_names(&mut parts, &record.parts);
         }
         let has_names = parts.iter().map(|part| part.name).eq(view.parts.iter().map(|part| part.name));
-        if !is_exact || !has_names {
+        if !is_exact || !(has_names || view.is_freed) {
             state.breaks(Violation::I2);
         }
     }
 
-    /// I9: a mark of the present life tells what is sent, and never says later than true when something is due.
+    /// I9: a mark of the present life tells what is sent, and never says later than true when something is due. Nor does one
+    /// of an earlier life, where the operator waited until nobody was left to write it.
     pub(super) fn check_mark(&self, state: &mut State, journal: usize) {
         if !self.is_source_on(state) {
             return;
         }
         let ghost = &state.ghosts[journal];
-        let Some(mark) = state.tables[journal].mark.filter(|mark| ghost.incarnation() == Some(mark.incarnation)) else {
+        let Some(mark) = state.tables[journal].mark else { return };
+        let is_present = ghost.incarnation() == Some(mark.incarnation);
+        // Ticks believe it of the present life all the same.
+        let was_waited_for = self.config.operator_waits && state.operator == Operator::Done;
+        if !(is_present || was_waited_for) {
             return;
-        };
-        if !ghost.are_sent(mark.number) {
+        }
+        if is_present && !ghost.are_sent(mark.number) {
             state.breaks(Violation::I9);
         }
         let ghost = &state.ghosts[journal];

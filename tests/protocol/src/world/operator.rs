@@ -4,7 +4,7 @@ use super::World;
 use super::state::{Ghost, Operator, Restored, State};
 use crate::Mutant;
 use crate::record::{Output, Record};
-use crate::rules::init;
+use crate::rules::{flush, init};
 use crate::table::Put;
 use crate::world::Operation;
 
@@ -90,7 +90,8 @@ impl World {
         if others.is_empty() && held(&first) { vec![first] } else { others }
     }
 
-    /// Slots are deleted until a read finds none; then images are written anew, then Init, if record 1 is absent. So it is
+    /// Slots are deleted until a read finds none; then the mark's due time is taken back, which is of the old life and would
+    /// be believed of the new one; then images are written anew, then Init, if record 1 is absent. So it is
     /// with a drop, too, whose Init is empty: an empty ring would take a late record 1 of the old life. `slot` is the one to
     /// be deleted.
     pub(super) fn operator_goes_on(&self, state: &mut State, slot: Option<usize>) {
@@ -101,8 +102,14 @@ impl World {
                     state.ghosts[0] = Ghost::NONE;
                     state.operator = Operator::Done;
                 }
-                None => state.operator = Operator::Writing(restored),
+                None => state.operator = Operator::Forgetting(restored),
             },
+            Operator::Forgetting(restored) => {
+                if !self.is(Mutant::RestoreLeavesDueTime) {
+                    flush::forget_due(&mut state.tables[0]);
+                }
+                state.operator = Operator::Writing(restored);
+            }
             Operator::Writing(restored) => {
                 let (record, images) = self.restored_init(state, &restored);
                 if !self.is(Mutant::RestoreBeginsBeforeImages) {

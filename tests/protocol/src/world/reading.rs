@@ -17,7 +17,10 @@ impl World {
         match loaded {
             Ok(view) => {
                 self.check_view(state, journal, &view);
-                state.environments[e].views[journal] = Some(view);
+                let environment = &mut state.environments[e];
+                environment.views[journal] = Some(view);
+                // The source was asked behind another position.
+                environment.tasks.last_mut().into_iter().for_each(|task| task.is_drained = false);
                 self.proceed(state, e);
             }
             Err(Unloaded::Absent) => {
@@ -44,12 +47,13 @@ impl World {
         let next = match state.environments[e].at.clone() {
             At::LoadRecords { head, mut got } => {
                 let number = *load::wanted(&head).start() + got.len() as u8;
-                got.extend(table.record(number).cloned());
+                // The head was read first, and the others of one answer in no order: what it says now does not count.
+                let is_head = number == head.number;
+                got.extend(if is_head { Some(head.clone()) } else { table.record(number).cloned() });
                 let is_missing = *load::wanted(&head).start() + got.len() as u8 == number;
-                let is_last = number == head.number;
                 if is_missing && mutant != Some(Mutant::LoadWithGap) {
                     Err(Err(Unloaded::Moved))
-                } else if !is_last && !is_missing {
+                } else if !is_head && !is_missing {
                     Ok(At::LoadRecords { head, got })
                 } else {
                     let got =

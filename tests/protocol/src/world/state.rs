@@ -131,6 +131,7 @@ pub(crate) enum Message {
 pub(crate) enum Operator {
     Before,
     Deleting(Restored),
+    Forgetting(Restored),
     Writing(Restored),
     Done,
 }

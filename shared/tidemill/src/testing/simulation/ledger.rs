@@ -90,6 +90,32 @@ impl Ledger {
         Ok(())
     }
 
+    /// A record is stored again under its own number, without what it held.
+    pub(crate) fn free(
+        &mut self,
+        items: &MemoryStore,
+        journal: &JournalId,
+        item: &SlotItem,
+        children: &[JournalId],
+    ) -> Result<(), String> {
+        let record = Record::decode(&item.body)?;
+        if self.is_operated {
+            return Ok(());
+        }
+        let commits = self.journals.get(journal).map_or(&[][..], Vec::as_slice);
+        let Some(seal) = commits.last().map(|last| last.record.clone()).filter(|last| last.kind == Kind::Seal) else {
+            return Err(format!("I6: {journal}: {} is freed, and no Seal stands behind it", record.number));
+        };
+        let known = commits.len();
+        if let Some(child) = children.iter().find(|child| self.journals.get(*child).is_none_or(Vec::is_empty)) {
+            return Err(format!("I6: {journal}: {} is freed before {} has begun", record.number, child.shard));
+        }
+        if !self.is_through(journal, known) {
+            return Err(format!("I3: {journal}: {} is freed before all was sent", record.number));
+        }
+        i5_is_loadable(items, journal, &seal)
+    }
+
     fn push(&mut self, journal: &JournalId, commit: Commit) {
         let commits = self.journals.entry(journal.clone()).or_default();
         for output in &commit.record.outputs {

@@ -118,6 +118,8 @@ pub(crate) enum What {
     Restore,
     /// An operator upgrades a journal's format.
     Upgrade(usize),
+    /// An operator sweeps, and a day later again.
+    Sweep,
 }
 
 /// One event.
@@ -223,7 +225,10 @@ impl Drawn {
             21 if may_go_back && rng.bool() => What::Jump(-rng.i64(0..200_000)),
             21 => What::Jump(rng.i64(0..400_000)),
             22 if rng.bool() => What::Export,
-            22 => What::Upgrade(rng.usize(..)),
+            22 => match rng.usize(..) {
+                choice if choice.is_multiple_of(2) => What::Sweep,
+                choice => What::Upgrade(choice / 2),
+            },
             23..27 => What::Again { shard: rng.usize(..), from: rng.usize(..), most: self.batch(rng) },
             _ => What::Poll { shard: rng.usize(..), most: self.batch(rng) },
         };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use tidemill_core::EventTime;
 use tidemill_journal::{JournalId, MemoryStore, Output};
@@ -29,6 +30,8 @@ pub(crate) struct State {
     started: Instant,
     /// How far the clock that stamps arrivals is from virtual time.
     offset: i64,
+    /// For how long nothing happened but that environments grew old.
+    slept: i64,
     pub(crate) is_calm: bool,
     pub(crate) story: Vec<String>,
     /// What happened how often.
@@ -46,6 +49,7 @@ impl World {
         let state = State {
             started: Instant::now(),
             offset: 0,
+            slept: 0,
             is_calm: false,
             story: Vec::new(),
             counts: BTreeMap::new(),
@@ -65,7 +69,18 @@ impl World {
     /// The time that stamps arrivals and ticks.
     pub(crate) fn clock(&self) -> EventTime {
         let state = self.lock();
+        self.begins.plus(state.offset + state.elapsed() - state.slept)
+    }
+
+    /// The time that stamps items of the table, and that a sweep goes by.
+    pub(crate) fn table_clock(&self) -> EventTime {
+        let state = self.lock();
         self.begins.plus(state.offset + state.elapsed())
+    }
+
+    /// Time passed in which nothing arrived.
+    pub(crate) fn slept(&self, slept: Duration) {
+        self.lock().slept += i64::try_from(slept.as_millis()).unwrap_or(i64::MAX);
     }
 
     pub(crate) fn jump(&self, millis: i64) {
@@ -75,6 +90,12 @@ impl World {
     /// The journal of a shard.
     pub(crate) fn journal(&self, shard: &str) -> JournalId {
         JournalId { pipeline: self.pipeline.clone(), stream: STREAM.to_owned(), shard: shard.to_owned() }
+    }
+
+    /// The journals of the shards that a shard was split or merged into.
+    pub(crate) fn children(&self, journal: &JournalId) -> Vec<JournalId> {
+        let all = self.stream.all().into_iter();
+        all.filter(|info| info.parents.contains(&journal.shard)).map(|info| self.journal(&info.shard)).collect()
     }
 
     pub(crate) fn is(&self, mutant: Mutant) -> bool {

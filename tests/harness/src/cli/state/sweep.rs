@@ -19,6 +19,8 @@ A function stores a part of its state before the commit that names it. If that c
 fails, the part is an orphan. One is deleted when no commit names it and it is older
 than any function's environment can live. Parts of early versions do not say when they
 were written: a sweep with --delete stamps them, and a later one deletes them.
+A shard that was split or merged hands its state on: when its children have begun, the
+first sweep with --delete notes it, and one a day later frees what the parent holds.
 Reads the whole table (on AWS: one read unit per 4 KB). Functions may run meanwhile.";
 
 /// Options of `state sweep`.
@@ -58,18 +60,26 @@ pub(super) async fn run(arguments: &SweepArguments, template: Option<PathBuf>) -
     Err(Error::NotFound(unread.join("\n")))
 }
 
-fn lines(swept: &Swept, delete: bool) -> [String; 4] {
+fn lines(swept: &Swept, delete: bool) -> Vec<String> {
     let line = |what: &str, Count { items, bytes }: Count| {
         format!("{what:<24} {:>9} items {:>15} bytes", grouped(items), grouped(bytes))
     };
-    let [stamped, deleted] =
-        if delete { ["stamped, had no age", "deleted"] } else { ["without an age", "to be deleted"] };
-    [
+    let [stamped, deleted, freed] = if delete {
+        ["stamped, had no age", "deleted", "freed of sealed shards"]
+    } else {
+        ["without an age", "to be deleted", "to be freed, sealed"]
+    };
+    let mut lines = vec![
         line("in use", swept.named),
         line("too young to tell", swept.young),
         line(stamped, swept.stamped),
         line(deleted, swept.deleted),
-    ]
+    ];
+    lines.extend((swept.freed.items > 0).then(|| line(freed, swept.freed)));
+    lines.extend((swept.waiting > 0).then(|| {
+        format!("{:<24} {:>9} shards, since whose children have begun no day has passed", "sealed", swept.waiting)
+    }));
+    lines
 }
 
 /// An age as `36h` or `7d`.

@@ -72,7 +72,9 @@ pub(super) fn commit(commit: &Commit, style: Style) -> String {
         ("parts", format!("{} named, records needed behind {}", record.parts.len(), grouped(record.oldest))),
     ];
     rows.extend(record.gap.as_ref().map(|gap| ("gap", format!("records are missing behind {gap}"))));
-    rows.extend(record.tick.map(|tick| ("tick", self::time(tick))));
+    let freed = record.freed().map(|freed| ("freed", format!("of all that it held, {}", self::time(freed))));
+    rows.extend(freed.or_else(|| record.tick.map(|tick| ("tick", self::time(tick)))));
+    rows.extend(record.is_emptied().then(|| ("freed", String::from("of all that it held, behind a seal"))));
     rows.extend(record.spills.iter().map(|spill| ("spill", format!("changes and outputs lie in {}", spill.id.id))));
     rows.extend(commit.missing.iter().map(|missing| ("gone", missing.clone())));
     lines.extend(

@@ -4,10 +4,10 @@ use std::ops::RangeInclusive;
 
 use crate::handler::{ShardInfo, Source};
 use bytes::Bytes;
-use tidemill_core::SequenceNumber;
+use tidemill_core::{EventTime, SequenceNumber};
 use tidemill_journal::{
-    Attempt, Deadline, Erasable, Format, Guard, Incarnation, JournalId, Mark, Output, PartId, Put, Record, Sink,
-    SinkError, SlotItem, Store, StoreError,
+    Attempt, Beside, Deadline, Erasable, Format, Guard, Incarnation, JournalId, Listed, Mark, Output, PartId, Put,
+    Record, Sink, SinkError, SlotItem, Store, StoreError, Sweepable,
 };
 
 use super::Requests;
@@ -92,6 +92,20 @@ impl Erasable for Requests {
         incarnation: Incarnation,
     ) -> Result<(), StoreError> {
         self.write(Write::Erase(journal.clone(), slot, number, incarnation)).await.map(drop)
+    }
+}
+
+impl Sweepable for Requests {
+    async fn list(&self) -> Result<Listed, StoreError> {
+        self.read("list of all items", |items| at_once(items.list())).await?
+    }
+
+    async fn stamp(&self, item: &Beside, seen: EventTime) -> Result<(), StoreError> {
+        self.write(Write::Stamp(item.clone(), seen)).await.map(drop)
+    }
+
+    async fn delete_beside(&self, item: &Beside) -> Result<bool, StoreError> {
+        Ok(self.write(Write::Sweep(item.clone())).await? == Put::Stored)
     }
 }
 

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use tidemill_core::EventTime;
 use tidemill_journal::{
-    Attempt, Erasable as _, Guard, Incarnation, JournalId, Mark, Output, PartId, Put, Record, SlotItem, Store as _,
-    StoreError,
+    Attempt, Beside, Erasable as _, Guard, Incarnation, JournalId, Mark, Output, PartId, Put, Record, SlotItem,
+    Store as _, StoreError, Sweepable as _,
 };
 
 use super::Requests;
@@ -23,6 +24,8 @@ pub(super) enum Write {
     Part(JournalId, PartId, Vec<Bytes>),
     Delete(JournalId, PartId),
     Erase(JournalId, u32, u64, Incarnation),
+    Stamp(Beside, EventTime),
+    Sweep(Beside),
     Outputs(Vec<Output>),
 }
 
@@ -36,6 +39,8 @@ impl Write {
             Self::Part(journal, id, _) => format!("image {} of {}", id.id, journal.shard),
             Self::Delete(journal, id) => format!("deletion of image {} of {}", id.id, journal.shard),
             Self::Erase(journal, slot, ..) => format!("deletion of slot {slot} of {}", journal.shard),
+            Self::Stamp(item, _) => format!("stamp of {} of {}", item.id, item.journal.shard),
+            Self::Sweep(item) => format!("deletion of {} of {}", item.id, item.journal.shard),
             Self::Outputs(outputs) => format!("{} outputs", outputs.len()),
         }
     }
@@ -117,11 +122,19 @@ impl Requests {
             }
             Write::Attempt(journal, attempt) => at_once(items.write_attempt(journal, attempt)),
             Write::Part(..) if world.is(Mutant::LostPart) => Ok(()),
-            Write::Part(journal, id, chunks) => at_once(items.write_part(journal, id, chunks)),
+            Write::Part(journal, id, chunks) => {
+                items.set_time(Some(world.table_clock()));
+                at_once(items.write_part(journal, id, chunks))
+            }
             Write::Delete(journal, id) => at_once(items.delete_part(journal, id)),
             Write::Erase(journal, slot, number, incarnation) => {
                 at_once(items.delete_slot(journal, *slot, *number, *incarnation))
             }
+            Write::Stamp(item, seen) => at_once(items.stamp(item, *seen)),
+            Write::Sweep(item) => match at_once(items.delete_beside(item)) {
+                Ok(true) => Ok(()),
+                _ => return Put::Conflict,
+            },
             Write::Outputs(outputs) => {
                 world.tell(format!("environment {}: {} outputs arrive", self.environment, outputs.len()));
                 world.arrive(outputs);
@@ -139,6 +152,7 @@ impl Requests {
             let old = state.before.len().saturating_sub(4);
             state.before.drain(..old);
         }
+        let is_again = guard == (Guard::Replaces { number: item.number, incarnation: item.incarnation });
         let guard = match at_once(world.items.read_slot(journal, slot)) {
             Ok(Some(there)) if world.is(Mutant::UnconditionalPut) => {
                 Guard::Replaces { number: there.number, incarnation: there.incarnation }
@@ -150,6 +164,14 @@ impl Requests {
         let kind = Record::decode(&item.body).map(|record| (record.kind, record.format, record.outputs.len()));
         world.tell(format!("environment {}: {} {} {kind:?}: {put:?}", self.environment, journal.shard, item.number));
         match put {
+            Put::Stored if is_again => {
+                world.count("records freed");
+                let checked = {
+                    let children = world.children(journal);
+                    world.lock().ledger.free(&world.items, journal, item, &children)
+                };
+                world.check(checked);
+            }
             Put::Stored => {
                 world.count("commits");
                 let checked = world.lock().ledger.store(&world.items, journal, item, sender.clone());

@@ -137,6 +137,7 @@ impl<'p> Simulation<'p> {
                 world.count("clock jumps");
                 world.tell(format!("the clock jumps by {millis} ms"));
             }
+            What::Sweep => self.sweep(event.seed, rates).await,
             What::Upgrade(choice) => self.upgrade(*choice, event.seed, rates).await,
         }
     }

@@ -1,10 +1,10 @@
-//! What an operator does: mappings made anew, journals dropped and upgraded.
+//! What an operator does: mappings made anew, journals dropped, restored, upgraded and swept.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fastrand::Rng;
-use tidemill_journal::{Deadline, Incarnation, JournalId, Snapshot, load, upgrade};
+use tidemill_journal::{Deadline, Incarnation, JournalId, LONGEST_LIFE, Snapshot, Swept, load, sweep, upgrade};
 use tokio::time::sleep;
 
 use super::Simulation;
@@ -50,13 +50,18 @@ impl Simulation<'_> {
     /// As the manual has it: the mapping goes, and nothing runs any more. Environments stay warm, and marks stay.
     async fn stop(&mut self) {
         self.world.tell("the mapping is deleted");
+        self.wait_for_all().await;
+        self.operated = self.invocations;
+        self.world.lock().ledger.begin_operation();
+    }
+
+    /// No invocation goes on for so long.
+    async fn wait_for_all(&mut self) {
         for _ in 0..10 {
             sleep(Duration::from_secs(60)).await;
             self.settle().await;
         }
         std::mem::take(&mut self.running).iter().for_each(Invocation::kill);
-        self.operated = self.invocations;
-        self.world.lock().ledger.begin_operation();
     }
 
     fn start_again(&mut self, kept: BTreeMap<JournalId, Vec<Commit>>) {
@@ -157,6 +162,29 @@ impl Simulation<'_> {
         self.world.count("restores");
         self.start_again(exported.iter().map(|one| (names(one), one.commits.clone())).collect());
         self.exported = exported;
+    }
+
+    /// Twice, with so much time between that nothing is left of what ran the first time. Clocks jump all the same.
+    pub(super) async fn sweep(&mut self, seed: u64, rates: Rates) {
+        const DAY: Duration = LONGEST_LIFE.saturating_add(Duration::from_hours(1));
+        self.sweep_once(seed, rates).await;
+        self.wait_for_all().await;
+        sleep(DAY).await;
+        self.world.slept(DAY);
+        self.sweep_once(seed.wrapping_add(1), rates).await;
+        self.world.count("sweeps");
+    }
+
+    async fn sweep_once(&self, seed: u64, rates: Rates) {
+        let (requests, _) = self.tool(seed, rates);
+        let swept = sweep(&requests, |_| true, self.world.table_clock(), LONGEST_LIFE, false).await;
+        match swept {
+            Ok(Swept { deleted, freed, waiting, .. }) => self.world.tell(format!(
+                "a sweep deletes {} items, frees {} slots, and finds {waiting} shards waiting",
+                deleted.items, freed.items
+            )),
+            Err(error) => self.world.tell(format!("a sweep breaks off: {error}")),
+        }
     }
 
     pub(super) async fn upgrade(&mut self, choice: usize, seed: u64, rates: Rates) {
