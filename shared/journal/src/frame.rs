@@ -13,7 +13,7 @@ use std::io;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tidemill_core::{Change, codec};
-use zstd::bulk::Compressor;
+use zstd::bulk::{Compressor, Decompressor};
 
 use crate::{Format, packed};
 
@@ -56,6 +56,17 @@ fn compress(plain: &[u8]) -> io::Result<Vec<u8>> {
     })
 }
 
+/// With a context that is made once a thread, as for [`compress`].
+fn decompress(packed: &[u8], length: usize) -> io::Result<Vec<u8>> {
+    thread_local! {
+        static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+    }
+    DECOMPRESSOR.with_borrow_mut(|made| match made {
+        Some(decompressor) => decompressor.decompress(packed, length),
+        None => made.insert(Decompressor::new()?).decompress(packed, length),
+    })
+}
+
 fn plain_bytes<T: Stored>(format: Format, value: &mut T) -> Result<Vec<u8>, String> {
     let encode = |value: &T| codec::encode(value).map_err(|reject| reject.message);
     match format {
@@ -93,7 +104,7 @@ impl Plain {
         if length > PLAIN_LIMIT {
             return Err(format!("it says that it inflates to {length} bytes, at most {PLAIN_LIMIT} are read"));
         }
-        let bytes = zstd::bulk::decompress(packed, length).map_err(|e| format!("zstd: {e}"))?;
+        let bytes = decompress(packed, length).map_err(|e| format!("zstd: {e}"))?;
         Ok(Self { format, bytes })
     }
 

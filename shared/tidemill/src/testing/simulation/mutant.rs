@@ -35,4 +35,8 @@ mutants! {
     ShiftedTick: "The time of a tick is an hour ahead.",
     Renumbered: "Records that come again have other numbers.",
     ChildrenFirst: "The mapping goes on to children before the parents are through.",
+    UnsentLeftBehind: "A restore leaves behind what is not known to be sent.",
+    UnconditionalDeletion: "The store deletes whatever stands in the slot.",
+    RestoreUnderWay: "A restore does not wait until invocations have ended.",
+    ParentsExportedFirst: "An export reads parents before their children.",
 }

@@ -44,8 +44,8 @@ impl fmt::Display for Rates {
 }
 
 impl Rates {
-    fn draw(rng: &mut Rng) -> Self {
-        let severity = rng.u32(0..4);
+    fn draw(rng: &mut Rng, severity: Range<u32>) -> Self {
+        let severity = rng.u32(severity);
         let mut rate = |most: u32| if rng.bool() { rng.u32(0..=most * severity) } else { 0 };
         Self {
             lost: rate(25),
@@ -113,9 +113,11 @@ pub(crate) enum What {
     Drop,
     /// An operator exports all journals, as they are.
     Export,
-    /// An operator puts what was exported last in the place of what is there, as after a restore of the table, and makes the
-    /// mapping anew.
-    Restore,
+    /// An operator puts an export in the place of what is there, and makes the mapping anew: the export made last, as after
+    /// a restore of the table, or one that is made once nothing runs any more, as when a state moves.
+    Restore {
+        moves: bool,
+    },
     /// An operator upgrades a journal's format.
     Upgrade(usize),
     /// An operator sweeps, and a day later again.
@@ -158,8 +160,9 @@ impl Plan {
         let rng = &mut Rng::with_seed(seed);
         let scale = records.div_ceil(USUAL).max(1);
         // Records that a mapping at LATEST skips keep a parent from ever being drained: no reshards then.
-        let drawn = Drawn { scale, may_go_back, latest: rng.u8(0..8) == 0 };
-        let mut events: Vec<Event> = (0..rng.usize(30..120)).map(|_| drawn.event(rng)).collect();
+        let latest = rng.u8(0..8) == 0;
+        let drawn = Drawn { scale, may_go_back, latest, attended: rng.u8(0..4) == 0 };
+        let mut events: Vec<Event> = (0..rng.usize(30..120)).flat_map(|_| drawn.events(rng)).collect();
         deal(rng, records, &mut events);
         Self {
             shards: rng.usize(1..4),
@@ -167,7 +170,7 @@ impl Plan {
             outputs: rng.usize(1..6) * scale,
             scale,
             two_versions: rng.u8(0..3) == 0,
-            rates: Rates::draw(rng),
+            rates: Rates::draw(rng, if drawn.attended { 1..4 } else { 0..4 }),
             events,
         }
     }
@@ -203,9 +206,26 @@ struct Drawn {
     scale: usize,
     may_go_back: bool,
     latest: bool,
+    /// An operator is at work all the time.
+    attended: bool,
 }
 
 impl Drawn {
+    fn events(&self, rng: &mut Rng) -> Vec<Event> {
+        if self.attended && rng.u8(0..10) == 0 { self.scene(rng) } else { vec![self.event(rng)] }
+    }
+
+    /// An operator acts while much is under way: shards begin behind their parents, outputs are on the way.
+    fn scene(&self, rng: &mut Rng) -> Vec<Event> {
+        let mut scene = Vec::new();
+        if !self.latest && rng.bool() {
+            scene.push(What::Split(rng.usize(..)));
+        }
+        scene.extend((0..rng.usize(0..12)).map(|_| What::Poll { shard: rng.usize(..), most: self.batch(rng) }));
+        scene.push(Self::operation(rng));
+        scene.into_iter().map(|what| Event { after: rng.u64(0..120), seed: rng.u64(..), what, calm: false }).collect()
+    }
+
     fn event(&self, rng: &mut Rng) -> Event {
         let Self { may_go_back, latest, .. } = *self;
         let after = match rng.u8(0..10) {
@@ -220,7 +240,7 @@ impl Drawn {
             14..18 => What::Tick { repeat: rng.u8(0..3) == 0 },
             18..20 => What::Retire(rng.usize(..)),
             20 if latest => What::Remake(Begin::Latest),
-            20 if rng.bool() => [What::Drop, What::Restore][rng.usize(..2)].clone(),
+            20 if rng.bool() => Self::operation(rng),
             20 if rng.bool() => What::Remake(Begin::TrimHorizon),
             21 if may_go_back && rng.bool() => What::Jump(-rng.i64(0..200_000)),
             21 => What::Jump(rng.i64(0..400_000)),
@@ -233,6 +253,15 @@ impl Drawn {
             _ => What::Poll { shard: rng.usize(..), most: self.batch(rng) },
         };
         Event { after, seed: rng.u64(..), what, calm: false }
+    }
+
+    /// What ends a journal's life, or prepares for that.
+    fn operation(rng: &mut Rng) -> What {
+        match rng.u8(0..6) {
+            0 => What::Drop,
+            1..3 => What::Export,
+            other => What::Restore { moves: other == 3 },
+        }
     }
 
     fn batch(&self, rng: &mut Rng) -> usize {

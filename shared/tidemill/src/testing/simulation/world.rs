@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tidemill_core::EventTime;
-use tidemill_journal::{JournalId, MemoryStore, Output};
+use tidemill_journal::{JournalId, Kind, MemoryStore, Output};
 use tokio::time::Instant;
 
 use super::ledger::Ledger;
@@ -121,6 +121,19 @@ impl World {
 
     pub(crate) fn violation(&self) -> Option<String> {
         self.lock().violation.clone()
+    }
+
+    /// I6: nothing follows a Seal, and a child's journal goes on behind those of its parents.
+    pub(crate) fn i6_children_begin_behind_seals(&self) -> Result<(), String> {
+        let state = self.lock();
+        let last = |shard: &str| state.ledger.journals.get(&self.journal(shard)).and_then(|commits| commits.last());
+        for child in self.stream.all().iter().filter(|info| last(&info.shard).is_some()) {
+            let open = |parent: &&String| last(parent).is_some_and(|commit| commit.record.kind != Kind::Seal);
+            if let Some(parent) = child.parents.iter().find(open) {
+                return Err(format!("I6: the journal of {} has begun, and {parent} is not sealed", child.shard));
+            }
+        }
+        Ok(())
     }
 
     /// Outputs come to stand downstream.

@@ -128,7 +128,10 @@ impl Requests {
             }
             Write::Delete(journal, id) => at_once(items.delete_part(journal, id)),
             Write::Erase(journal, slot, number, incarnation) => {
-                at_once(items.delete_slot(journal, *slot, *number, *incarnation))
+                let found = at_once(items.read_slot(journal, *slot)).ok().flatten();
+                let held = found.filter(|_| world.is(Mutant::UnconditionalDeletion));
+                let held = held.map_or((*number, *incarnation), |item| (item.number, item.incarnation));
+                at_once(items.delete_slot(journal, *slot, held.0, held.1))
             }
             Write::Stamp(item, seen) => at_once(items.stamp(item, *seen)),
             Write::Sweep(item) => match at_once(items.delete_beside(item)) {
@@ -175,7 +178,7 @@ impl Requests {
             Put::Stored => {
                 world.count("commits");
                 let checked = world.lock().ledger.store(&world.items, journal, item, sender.clone());
-                world.check(checked);
+                world.check(checked.and_then(|()| world.i6_children_begin_behind_seals()));
             }
             Put::Conflict => world.count("conflicts"),
         }

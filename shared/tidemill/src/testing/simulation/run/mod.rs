@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::testing::simulation::lambda::{Environment, Invocation, Job};
@@ -65,6 +66,8 @@ struct Simulation<'p> {
     last_tick: Option<crate::EventTime>,
     /// Records that no mapping delivered, by shard: from and up to.
     skipped: BTreeMap<String, Vec<(usize, usize)>>,
+    /// An export under way.
+    exporting: Option<JoinHandle<Option<Vec<Exported>>>>,
     /// What an operator exported last.
     exported: Vec<Exported>,
     /// How many invocations there were when an operator last made the mapping anew.
@@ -88,6 +91,7 @@ impl<'p> Simulation<'p> {
             invocations: 0,
             last_tick: None,
             skipped: BTreeMap::new(),
+            exporting: None,
             exported: Vec::new(),
             operated: 0,
         }
@@ -130,8 +134,8 @@ impl<'p> Simulation<'p> {
             What::Retire(_) => {}
             What::Remake(begin) => self.remake(*begin),
             What::Drop => self.drop_journals(event.seed, rates).await,
-            What::Export => self.export(event.seed, rates).await,
-            What::Restore => self.restore(event.seed, rates).await,
+            What::Export => self.export(event.seed, rates),
+            What::Restore { moves } => self.restore(*moves, event.seed, rates).await,
             What::Jump(millis) => {
                 world.jump(*millis);
                 world.count("clock jumps");

@@ -1,6 +1,7 @@
 //! What an operator does: mappings made anew, journals dropped, restored, upgraded and swept.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -12,8 +13,13 @@ use crate::testing::simulation::cells::Cells;
 use crate::testing::simulation::lambda::Invocation;
 use crate::testing::simulation::ledger::Commit;
 use crate::testing::simulation::mapping::Mapping;
+use crate::testing::simulation::mutant::Mutant;
 use crate::testing::simulation::plan::{Begin, Rates};
 use crate::testing::simulation::requests::Requests;
+use crate::testing::simulation::world::World;
+
+/// How long a tool writes at most what it has read of a shard, milliseconds.
+const WRITING: u64 = 3_000;
 
 /// A journal as it was exported, and the commits that it stands for.
 pub(super) struct Exported {
@@ -50,7 +56,9 @@ impl Simulation<'_> {
     /// As the manual has it: the mapping goes, and nothing runs any more. Environments stay warm, and marks stay.
     async fn stop(&mut self) {
         self.world.tell("the mapping is deleted");
-        self.wait_for_all().await;
+        if !self.world.is(Mutant::RestoreUnderWay) {
+            self.wait_for_all().await;
+        }
         self.operated = self.invocations;
         self.world.lock().ledger.begin_operation();
     }
@@ -66,7 +74,7 @@ impl Simulation<'_> {
 
     fn start_again(&mut self, kept: BTreeMap<JournalId, Vec<Commit>>) {
         let ended = self.world.lock().ledger.end_operation(&self.world.items, kept);
-        self.world.check(ended);
+        self.world.check(ended.and_then(|()| self.world.i6_children_begin_behind_seals()));
         self.mapping = Mapping::default();
         self.running.iter_mut().for_each(|invocation| invocation.is_zombie = true);
         self.world.tell("the mapping is made anew");
@@ -92,6 +100,7 @@ impl Simulation<'_> {
     }
 
     pub(super) async fn drop_journals(&mut self, seed: u64, rates: Rates) {
+        self.finish_export().await;
         self.stop().await;
         let journals = self.journals();
         let (requests, mut rng) = self.tool(seed, rates);
@@ -111,32 +120,34 @@ impl Simulation<'_> {
         self.start_again(BTreeMap::new());
     }
 
-    /// Whether all could be read.
-    pub(super) async fn export(&mut self, seed: u64, rates: Rates) {
-        let (requests, _) = self.tool(seed, rates);
-        let mut journals = self.journals();
-        // A child that has begun has sealed its parents.
-        journals.reverse();
-        let mut exported = Vec::new();
-        for journal in journals {
-            let loaded = load(&requests, &journal, None, || Box::new(Cells::default())).await;
-            let Ok(Some((view, cells))) = loaded else {
-                return self.world.tell("an export is given up");
-            };
-            let snapshot = Snapshot::of(&requests, &journal, &view).await;
-            let commits = self.world.lock().ledger.prefix(&journal, view.number());
-            self.world.tell(format!("{} is exported at {}", journal.shard, view.number()));
-            exported.push(Exported { snapshot, cells, commits });
+    /// An export begins, beside all else.
+    pub(super) fn export(&mut self, seed: u64, rates: Rates) {
+        let ((requests, rng), world) = (self.tool(seed, rates), Arc::clone(&self.world));
+        if let Some(under_way) = self.exporting.replace(tokio::spawn(read_all(world, requests, rng))) {
+            under_way.abort();
         }
-        self.world.count("exports");
-        self.exported = exported;
     }
 
-    pub(super) async fn restore(&mut self, seed: u64, rates: Rates) {
-        if self.exported.is_empty() {
-            self.export(seed, Rates::default()).await;
+    /// An export that is under way comes to its end.
+    async fn finish_export(&mut self) {
+        let Some(under_way) = self.exporting.take() else { return };
+        match under_way.await {
+            Ok(exported) => self.exported = exported.unwrap_or_else(|| std::mem::take(&mut self.exported)),
+            Err(error) => self.world.check(Err(format!("an export panicked: {error}"))),
+        }
+    }
+
+    pub(super) async fn restore(&mut self, moves: bool, seed: u64, rates: Rates) {
+        self.finish_export().await;
+        if !moves && self.exported.is_empty() {
+            self.export(seed, Rates::default());
+            self.finish_export().await;
         }
         self.stop().await;
+        if moves {
+            self.export(seed, Rates::default());
+            self.finish_export().await;
+        }
         // Those too that began while the last invocations ended.
         let there = self.journals();
         let (requests, mut rng) = self.tool(seed, rates);
@@ -204,4 +215,32 @@ impl Simulation<'_> {
         self.world.count("upgrades");
         self.world.tell(format!("{} is upgraded: {upgraded:?}", journal.shard));
     }
+}
+
+/// Reads the journals of all shards that the stream has, begun or not; `None` if one cannot be read.
+async fn read_all(world: Arc<World>, requests: Requests, mut rng: Rng) -> Option<Vec<Exported>> {
+    let mut shards = world.stream.all();
+    if !world.is(Mutant::ParentsExportedFirst) {
+        // A child that has begun has sealed its parents.
+        shards.reverse();
+    }
+    let mut exported = Vec::new();
+    for info in shards {
+        let journal = world.journal(&info.shard);
+        let Ok(loaded) = load(&requests, &journal, None, || Box::new(Cells::default())).await else {
+            world.tell("an export is given up");
+            return None;
+        };
+        let Some((view, cells)) = loaded else { continue };
+        let commits = world.lock().ledger.prefix(&journal, view.number());
+        let mut snapshot = Snapshot::of(&requests, &journal, &view).await;
+        if world.is(Mutant::UnsentLeftBehind) {
+            snapshot.outputs.clear();
+        }
+        world.tell(format!("{} is exported at {}", journal.shard, view.number()));
+        exported.push(Exported { snapshot, cells, commits });
+        sleep(Duration::from_millis(rng.u64(0..WRITING))).await;
+    }
+    world.count("exports");
+    Some(exported)
 }
