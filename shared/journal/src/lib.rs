@@ -29,6 +29,7 @@
 //! - **I9** the flush mark {incarnation, n} implies that outputs ≤ n of that incarnation are acknowledged; it may lag or
 //!   be absent. When something is due next it never says later than true.
 
+mod at;
 mod catch_up;
 mod commit;
 mod error;
@@ -56,6 +57,7 @@ mod sweep;
 mod upgrade;
 mod view;
 
+pub use at::load_at;
 pub use catch_up::{CaughtUp, catch_up, still_holds};
 pub use commit::{Committed, Draft, commit};
 pub use error::Error;

@@ -75,7 +75,7 @@ pub(crate) async fn find_head<S: Store>(store: &S, journal: &JournalId) -> Resul
 }
 
 /// The view at `head` and its state; the inner error says what was not there (any more).
-async fn assemble<S: Store, T: State + ?Sized>(
+pub(crate) async fn assemble<S: Store, T: State + ?Sized>(
     store: &S,
     journal: &JournalId,
     head: &Record,

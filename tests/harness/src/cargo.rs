@@ -27,6 +27,7 @@ pub struct Binary<'a> {
 struct Metadata {
     packages: Vec<Package>,
     target_directory: PathBuf,
+    workspace_root: PathBuf,
 }
 
 #[derive(Deserialize)]
@@ -70,7 +71,8 @@ impl Binary<'_> {
         } else {
             progress.phase(&format!("building {}", self.name));
         }
-        self.compile(first).await
+        // From the root, whichever member the template belongs to: what is built is shared by all of them then.
+        Binary { folder: &metadata.workspace_root, ..self }.compile(first).await
     }
 
     /// What the workspace has.

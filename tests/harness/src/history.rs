@@ -26,8 +26,8 @@ pub struct Sample {
     pub records: u64,
     /// Batches behind it.
     pub batches: u64,
-    /// Invocations that failed or were disturbed.
-    pub retries: u64,
+    /// Invocations that came to nothing: failed, or disturbed.
+    pub failed: u64,
     /// The lowest watermark of the shards, epoch milliseconds.
     pub watermark: Option<i64>,
     /// The highest event time seen, epoch milliseconds.
@@ -154,7 +154,7 @@ impl History {
 
     /// An invocation that came to nothing: its batch comes again.
     pub(crate) fn failed(&self, what: &'static str) {
-        self.state().now.retries += 1;
+        self.state().now.failed += 1;
         self.happened(what);
     }
 

@@ -69,6 +69,42 @@ fn a_failed_record_is_sent_again_with_those_behind_it() {
 }
 
 #[test]
+fn environments_begin_cold_after_as_many_invocations_as_asked_for() {
+    let processes = |options: &[&str]| {
+        let project = project(&["a", "b", "c", "d"]);
+        let report = json(&project.tidemill(&[&["replay", "test", "--batch-size", "1", "--json"], options].concat()));
+        assert_eq!(report["results"], 5);
+        let processes: Vec<String> = invocations(&project).into_iter().map(|(process, _)| process).collect();
+        let kept = processes.windows(2).filter(|pair| pair[0] == pair[1]).count();
+        (report["functions"][0]["cold_starts"].as_u64(), kept)
+    };
+    assert_eq!(processes(&[]), (Some(1), 4));
+    assert_eq!(processes(&["--recycle", "2"]), (Some(3), 2));
+    assert_eq!(processes(&["--recycle", "1"]), (Some(5), 0));
+}
+
+#[test]
+fn a_program_that_somebody_else_has_built_runs_where_it_lies() {
+    let project = project(&["a", "b"]);
+    assert_eq!(project.tidemill(&["replay", "test"]).code, Some(0));
+    let metadata = "    Metadata: {BuildProperties: {Binary: function}}\n    Properties:\n";
+    let template = TEMPLATE.replace(metadata, "    Properties:\n      CodeUri: build\n");
+    project.write("template.yaml", &template);
+    let refused = project.tidemill(&["replay", "test"]);
+    assert!(refused.stderr.contains("its CodeUri holds no program `bootstrap`: build it first"), "{}", refused.stderr);
+
+    let file = |name: &str| project.folder().join(name);
+    project.write("build/beside", "");
+    std::fs::copy(file("target/debug/function"), file("build/bootstrap")).expect("it was built");
+    std::fs::remove_file(file("Cargo.toml")).expect("it was there");
+    project.write("events/test/expected.jsonl", &expected(&["a", "b"]));
+    let report = json(&project.tidemill(&["replay", "test", "--json"]));
+    assert_eq!(report["verdict"], "holds");
+    // What it wrote lies beside it.
+    assert!(file("build/invocations").is_file());
+}
+
+#[test]
 fn errors_crashes_and_timeouts_fail_the_whole_batch() {
     for key in ["error-1", "crash-1", "hang-1"] {
         let project = project(&["a", key]);

@@ -46,11 +46,14 @@ fn records_come_in_their_own_rhythm_where_the_scenario_says_when() {
     assert_eq!(refused.code, Some(2));
     assert!(refused.stderr.contains("does not say when records come"), "{}", refused.stderr);
 
+    let refused = project("").tidemill(&["replay", "--realtime", "2"]);
+    assert!(refused.stderr.contains("write --realtime=2"), "{}", refused.stderr);
+
     let project = project("arrival = \"/at\"\n");
     assert_eq!(project.tidemill(&["replay", "test"]).code, Some(0));
     std::fs::remove_file(project.folder().join("invocations")).expect("no invocations");
     let begun = Instant::now();
-    let outcome = project.tidemill(&["replay", "test", "--realtime", "2", "--json"]);
+    let outcome = project.tidemill(&["replay", "test", "--realtime=2", "--json"]);
     assert!(begun.elapsed() >= Duration::from_secs(1), "two seconds at twice their pace");
     let report: Value = outcome.stdout.parse().expect("no JSON");
     assert_eq!((report["records"].as_u64(), report["batches"].as_u64()), (Some(2), Some(2)));

@@ -98,7 +98,7 @@ fn late_records_streams_and_tables_are_compared_each_for_itself() {
     assert!(outcome.stdout.contains("in table latest: 1 missing, 4 unexpected"), "{}", outcome.stdout);
     project.write("events/test/scenario.toml", &format!("{SCENARIO}{}", settings.replace("latest =", "newest =")));
     let outcome = project.tidemill(&["replay", "test"]);
-    let why = ":8: expect_tables.newest: no variable TIDEMILL_TABLE_… of its functions has this name; there are latest";
+    let why = ":8: expect_tables.newest: no variable TIDEMILL_TABLE_… of its functions, and no resource, has this name; there are latest";
     assert!(outcome.stderr.contains(why), "{}", outcome.stderr);
 }
 

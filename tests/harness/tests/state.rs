@@ -428,6 +428,47 @@ fn two_commits_are_compared_cell_by_cell() {
 }
 
 #[test]
+fn an_earlier_state_is_shown_as_far_as_it_is_there() {
+    let project = Project::new(TEMPLATE, SCENARIO);
+    let journal = journal("departures", 0);
+    let mut renewed = data(4, &[change(FORTY_TWO, 1, Some(b"\x01"))], &[]);
+    // Nothing was kept when it was made, so that its part has no image.
+    renewed["parts"] = json!([{"range": {"first": 0, "last": u64::MAX}, "s": 3}]);
+    renewed["oldest"] = json!(3);
+    renewed["schema"] = init(&journal)["schema"].clone();
+    let mut last = data(5, &[change(JFK, 2, Some(b"\x02"))], &[]);
+    last["oldest"] = json!(3);
+    let records = [
+        init(&journal),
+        data(2, &[change(JFK, 0, Some(b"\x08"))], &[]),
+        data(3, &[change(JFK, 0, None)], &[]),
+        renewed,
+        // It lies where the first one did.
+        last,
+    ];
+    let keys = |project: &Project, at: &str| {
+        let shown = json_of(project, &["departures", "--at", at])["shards"][0].clone();
+        let keys = shown["keys"].as_array().expect("keys").iter().map(|key| key["key"].clone()).collect::<Vec<_>>();
+        (shown["commit"].as_u64(), keys)
+    };
+    project.keep(&[(journal.clone(), records[..4].to_vec())]);
+    assert_eq!(keys(&project, "1"), (Some(1), vec![]));
+    assert_eq!(keys(&project, "2"), (Some(2), vec![json!("JFK")]));
+    assert_eq!(keys(&project, "3"), (Some(3), vec![]));
+    project.keep(&[(journal, records.to_vec())]);
+    assert_eq!(keys(&project, "4"), (Some(4), vec![json!(42)]));
+    assert_eq!(keys(&project, "5"), (Some(5), vec![json!(42), json!("JFK")]));
+    let lines = shown(&project, &["departures", "--at", "4", "--key", "42"]);
+    assert!(lines[lines.len() - 1].contains("commit 4"), "{lines:#?}");
+    let refused = |at: &str| project.tidemill(&["state", "departures", "--at", at]);
+    let gone = "as of commit 2 is not there any more: slot 1 holds record 5 and not 1";
+    assert_refused(&refused("2"), &[gone, "The earliest state that is there is that of commit 4"]);
+    assert_refused(&refused("1"), &["commit 1 is not in the journal", "its ring holds commits 2 to 5"]);
+    assert_refused(&refused("9"), &["commit 9 is not in the journal"]);
+    assert_refused(&project.tidemill(&["state", "--at", "2"]), &["<PIPELINE>"]);
+}
+
+#[test]
 fn an_endpoint_that_does_not_answer_is_named_soon() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     let url = format!("http://{}", free.expect("a port"));

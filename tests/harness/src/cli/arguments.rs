@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand};
 
+use crate::error::Error;
 use crate::replay::{Expect, Options};
 
 use super::completions::CompletionsArguments;
@@ -44,6 +45,7 @@ Examples:
   cargo tidemill replay --batch-size 1                   other batches, same results
   cargo tidemill replay --kill 10 --seed 7               ten kills at moments of that seed
   cargo tidemill replay --environments 3                 no environment sees a shard twice in a row
+  cargo tidemill replay --recycle 10                     each begins cold after ten invocations
   cargo tidemill replay --input my.jsonl --quarantine -  own records; what could not be processed
   cargo tidemill replay w1 --input nexmark.jsonl.gz --expect expected.jsonl.gz
   cargo tidemill --template T replay w1 --input my.jsonl --output out.jsonl
@@ -53,7 +55,7 @@ Examples:
   cargo tidemill replay --chaos 7                        faults of every kind, results compared
   cargo tidemill replay --chaos 1..50 --limit 3000       fifty seeds over the first records
   cargo tidemill replay --kill 10 --report run.html      a page with charts
-  cargo tidemill replay --realtime 100000                flights as they landed, in half a minute
+  cargo tidemill replay --realtime=100000                flights as they landed, in half a minute
   cargo tidemill replay --limits                         sinks as slow as on AWS
   cargo tidemill replay --artifact target/lambda/departures/bootstrap
 
@@ -76,6 +78,8 @@ and, where need be:
   [environment]                   variables in place of the template's
   [expect_streams]                alerts = \"expected-alerts.jsonl\": a single sink
   [expect_tables]                 latest = \"expected-latest.jsonl\": a table's items
+  [expect_queues]                 Failed = \"failed.jsonl\": messages, of given-up records say
+  queue_fields = { n = \"/KinesisBatchInfo/batchSize\" }   what is compared of a message
 
 TIDEMILL_LOG=debug shows the function's log.";
 
@@ -208,9 +212,18 @@ pub(super) struct ReplayArguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000), help_heading = "Delivery")]
     batch_size: Option<u32>,
 
-    /// So many environments of each function, taking turns on every shard [default: one a shard]
+    /// So many environments of each function, taking turns on every shard [default: as many as batches come at
+    /// once, the one that was used last first]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100), help_heading = "Delivery")]
     environments: Option<u32>,
+
+    /// Let each shard keep an environment of its own, for runs that ask the same in the same order
+    #[arg(long, conflicts_with = "environments", help_heading = "Delivery")]
+    sticky: bool,
+
+    /// End an environment after N invocations, as Lambda does after some hours: the next one begins cold
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Delivery")]
+    recycle: Option<u32>,
 
     /// Kill the functions N times in all, at their worst moments: within a batch, between a commit
     /// and its flush, between a flush and its answer
@@ -259,6 +272,7 @@ pub(super) struct ReplayArguments {
         long,
         value_name = "FACTOR",
         num_args = 0..=1,
+        require_equals = true,
         default_missing_value = "1",
         value_parser = factor,
         help_heading = "Delivery"
@@ -311,6 +325,16 @@ impl ReplayArguments {
         self.chaos.as_ref().map(|Seeds(seeds)| seeds.clone())
     }
 
+    /// An error where a factor stands in the place of the scenario.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        match (self.realtime, self.scenario.as_deref()) {
+            (Some(_), Some(number)) if factor(number).is_ok() => {
+                Err(Error::Option(format!("`{number}` is no scenario: write --realtime={number}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub(super) fn options(&self, template: Option<PathBuf>) -> Options {
         Options {
             template,
@@ -326,6 +350,8 @@ impl ReplayArguments {
             shards: self.shards,
             batch_size: self.batch_size,
             environments: self.environments,
+            sticky: self.sticky,
+            recycle: self.recycle,
             kills: self.kill,
             reshards: self.reshard,
             seed: self.seed,

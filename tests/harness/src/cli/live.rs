@@ -16,9 +16,9 @@ pub(super) fn rate(now: &Sample) -> String {
 
 /// The figures under the bar: labels and values.
 pub(super) fn figures(now: &Sample, fault: Option<(&'static str, u64)>) -> Vec<(&'static str, String)> {
-    let Sample { batches, retries, results, late, quarantined, open, closed, state_bytes, .. } = *now;
+    let Sample { batches, failed, results, late, quarantined, open, closed, state_bytes, .. } = *now;
     let mut lines = vec![
-        ("batches", format!("{}, {}", grouped(batches), many(retries, "retry", "retries"))),
+        ("batches", format!("{}, {}", grouped(batches), many(failed, "failure", "failures"))),
         ("results", format!("{}, {} late, {} quarantined", grouped(results), grouped(late), grouped(quarantined))),
     ];
     if let Some(watermark) = watermark(now) {
@@ -34,13 +34,13 @@ pub(super) fn figures(now: &Sample, fault: Option<(&'static str, u64)>) -> Vec<(
 
 /// All of it in one line.
 pub(super) fn line(now: &Sample, done: u64, total: u64) -> String {
-    let Sample { batches, retries, results, .. } = *now;
+    let Sample { batches, failed, results, .. } = *now;
     let mut line = format!(
         "{} of {} records, {}, {}, {} results",
         grouped(done),
         grouped(total),
         many(batches, "batch", "batches"),
-        many(retries, "retry", "retries"),
+        many(failed, "failure", "failures"),
         grouped(results)
     );
     if let Some(watermark) = watermark(now) {
@@ -93,7 +93,7 @@ mod tests {
             ms: 2_000,
             records: 25_000,
             batches: 50,
-            retries: 1,
+            failed: 1,
             watermark: Some(1_357_000_000_000),
             highest: Some(1_357_021_660_000),
             open: 12,
@@ -113,7 +113,7 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "batches 50, 1 retry",
+                "batches 50, 1 failure",
                 "results 1,100, 3 late, 0 quarantined",
                 "watermark 2013-01-01 00:26:40, 6 h 1 min behind the newest event",
                 "windows 12 open, 100 closed, state 4.2 KB",
@@ -128,7 +128,7 @@ mod tests {
     fn without_a_watermark_nothing_is_said_of_windows() {
         let now = Sample { watermark: None, ..now() };
         assert_eq!(figures(&now, None).len(), 2);
-        assert_eq!(line(&now, 5, 10), "5 of 10 records, 50 batches, 1 retry, 1,100 results");
+        assert_eq!(line(&now, 5, 10), "5 of 10 records, 50 batches, 1 failure, 1,100 results");
         assert_eq!(rate(&Sample::default()), "");
     }
 

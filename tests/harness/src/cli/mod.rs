@@ -97,6 +97,7 @@ async fn unless_interrupted(work: impl Future<Output = Result<ExitCode, Error>>)
 }
 
 async fn run(options: Options, arguments: &ReplayArguments) -> Result<ExitCode, Error> {
+    arguments.check()?;
     let outputs = Outputs::new(arguments)?;
     let prepared = prepare(options.clone())?;
     let terminal = Arc::new(Terminal::new());

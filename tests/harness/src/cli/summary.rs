@@ -37,18 +37,13 @@ fn rows(report: &Report) -> Vec<(&'static str, String)> {
         _ => rows.push(("records", records(report.records, report.batches))),
     }
     rows.extend(shards(report));
-    rows.push(match report.fired {
-        Some(fired) => ("results", format!("{} final, of {}", grouped(report.results), grouped(fired))),
-        None if report.collected.windowed => ("windows", format!("{} closed", grouped(report.results))),
-        None => ("results", grouped(report.results)),
-    });
-    rows.push(("late", with(report.late, "set aside")));
-    rows.push(("quarantined", grouped(report.quarantined)));
+    rows.extend(event_source(report));
+    rows.extend(what_came_out(report));
     if report.kills > 0 {
         rows.push(("kills", kills(report)));
     }
     if report.retries > 0 {
-        rows.push(("retries", many(report.retries, "invocation", "invocations")));
+        rows.push(("retries", retries(report)));
     }
     if report.ticks > 0 {
         rows.push(("ticks", many(report.ticks, "scheduled event", "scheduled events")));
@@ -73,6 +68,28 @@ fn rows(report: &Report) -> Vec<(&'static str, String)> {
         rows.push(("kept", shown(kept).display().to_string()));
     }
     rows
+}
+
+/// What event sources kept from functions.
+fn event_source(report: &Report) -> Vec<(&'static str, String)> {
+    let sum = |of: fn(&Share) -> u64| report.functions.iter().map(of).sum();
+    let filtered = with(sum(|share| share.filtered), "records by FilterCriteria");
+    let given_up = with(sum(|share| share.given_up), "records, behind the last retry or their age");
+    [("filtered out", filtered), ("given up", given_up)].into_iter().filter(|(_, value)| value != "0").collect()
+}
+
+/// Results, and what pipelines set aside.
+fn what_came_out(report: &Report) -> Vec<(&'static str, String)> {
+    let results = match report.fired {
+        Some(fired) => ("results", format!("{} final, of {}", grouped(report.results), grouped(fired))),
+        None if report.collected.windowed => ("windows", format!("{} closed", grouped(report.results))),
+        None if report.results == 0 && !report.pipelines => return Vec::new(),
+        None => ("results", grouped(report.results)),
+    };
+    if !report.pipelines {
+        return vec![results];
+    }
+    vec![results, ("late", with(report.late, "set aside")), ("quarantined", grouped(report.quarantined))]
 }
 
 /// What became of the source streams' shards, and what that does to a comparison.
@@ -119,6 +136,17 @@ fn kills(report: &Report) -> String {
         of(KillKind::BeforeFlush),
         of(KillKind::BeforeAnswer)
     )
+}
+
+/// Invocations that sent again what an earlier one left: it came to nothing, or its answer asked for the rest of its batch
+/// again, as a pipeline of tidemill's does that takes smaller steps behind a crash.
+fn retries(report: &Report) -> String {
+    let failed = report.history.samples.last().map_or(0, |last| last.failed);
+    let all = many(report.retries, "invocation", "invocations");
+    match report.retries.saturating_sub(failed) {
+        0 => all,
+        partly => format!("{all}: {} behind a failure, {} as an answer asked for", grouped(failed), grouped(partly)),
+    }
 }
 
 fn write_units(report: &Report) -> String {
@@ -288,6 +316,7 @@ mod tests {
                 (KillKind::BeforeAnswer, 3),
             ]),
             faults: BTreeMap::new(),
+            pipelines: true,
             functions: Vec::new(),
             resharded: Vec::new(),
             results: 1_744,

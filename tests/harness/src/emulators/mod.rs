@@ -76,7 +76,7 @@ impl Emulators {
     /// These streams and tables, and the template's queues, empty.
     pub(crate) fn of(kinesis: Kinesis, dynamodb: DynamoDb, template: &Template) -> Self {
         let queues = Queues::default();
-        template.queues().for_each(|name| queues.create(name));
+        template.queues().for_each(|(_, name)| queues.create(name));
         Self { kinesis, dynamodb, limits: None, queues, faults: Arc::default(), result_tables: Arc::default() }
     }
 

@@ -5,7 +5,6 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 use crate::chaos::{FaultKind, Faults};
@@ -14,13 +13,15 @@ use crate::runtime_api::Request;
 
 use super::kill_plan::KillPlan;
 use super::kill_switch::KillKind;
+use super::places::{Places, Reuse};
 use super::process::{Deployment, Environment, Failure, Outcome};
 
 /// Environments, started when first needed and again after one has ended.
 pub struct Pool {
     deployment: Arc<Deployment>,
-    environments: Vec<Mutex<Option<Environment>>>,
-    rotates: bool,
+    places: Places<Environment>,
+    /// After so many invocations an environment is not used again; never if `None`.
+    recycle: Option<u32>,
     plan: std::sync::Mutex<KillPlan>,
     /// What each shard was asked last, where there are faults.
     last: std::sync::Mutex<BTreeMap<usize, Last>>,
@@ -52,13 +53,12 @@ pub struct Turn {
 }
 
 impl Pool {
-    /// `count` environments. With `rotates`, successive invocations of a shard go to different
-    /// ones; else a shard stays with its own.
-    pub fn new(deployment: Deployment, count: usize, rotates: bool, plan: KillPlan) -> Self {
+    /// At most `count` environments at once, each of which takes so many invocations, `recycle`, if that is limited.
+    pub fn new(deployment: Deployment, count: usize, reuse: Reuse, recycle: Option<u32>, plan: KillPlan) -> Self {
         Self {
             deployment: Arc::new(deployment),
-            environments: (0..count.max(1)).map(|_| Mutex::default()).collect(),
-            rotates,
+            places: Places::new(count, reuse),
+            recycle,
             plan: std::sync::Mutex::new(plan),
             last: std::sync::Mutex::default(),
             failed: std::sync::Mutex::default(),
@@ -86,9 +86,7 @@ impl Pool {
     }
 
     async fn invoke_free(&self, turn: Turn, request: &Request) -> Result<Outcome, Error> {
-        let step = if self.rotates { turn.invocation } else { 0 };
-        let index = (turn.shard + step) % self.environments.len();
-        let mut place = self.environments[index].lock().await;
+        let mut place = self.places.take(turn).await;
         let mut environment = match place.take() {
             Some(environment) => environment,
             None => match Environment::start(&self.deployment).await? {
@@ -108,7 +106,11 @@ impl Pool {
         let (mut outcome, unused) = environment.invoke(request, kills).await;
         self.plan(|plan| plan.postpone(unused));
         if outcome.survived() {
-            *place = Some(environment);
+            if self.recycle.is_some_and(|most| environment.invocations() >= most) {
+                environment.end().await;
+            } else {
+                *place = Some(environment);
+            }
             return Ok(self.told(self.heard(outcome)));
         }
         if self.deployment.zombies && matches!(outcome, Outcome::Failed(Failure::TimedOut(_), _)) {
@@ -197,10 +199,8 @@ impl Pool {
     pub async fn end(&self) -> Option<Duration> {
         let zombies = std::mem::take(&mut *self.zombies.lock().unwrap_or_else(PoisonError::into_inner));
         zombies.join_all().await;
-        for place in &self.environments {
-            if let Some(environment) = place.lock().await.take() {
-                environment.end().await;
-            }
+        for environment in self.places.clear().await {
+            environment.end().await;
         }
         self.deployment.cpu()
     }

@@ -16,7 +16,7 @@ use crate::emulators::{Emulators, Front, Meter};
 use crate::error::Error;
 use crate::progress::Progress;
 use crate::runtime_api::{FunctionError, Invocation, Reply, Request, RuntimeApi};
-use crate::template::{Function, REGION, function_arn};
+use crate::template::{Code, Function, REGION, function_arn};
 
 use super::freeze::{freeze, thaw};
 use super::kill_switch::{Kill, KillKind, KillSwitch, STALL};
@@ -42,7 +42,7 @@ pub struct Deployment {
     pub function: Function,
     /// Its binary.
     pub executable: PathBuf,
-    /// The folder that its processes run in.
+    /// The template's folder.
     pub folder: PathBuf,
     /// The account.
     pub emulators: Arc<Emulators>,
@@ -95,6 +95,7 @@ pub struct Environment {
     log: Log,
     cpu: Option<Duration>,
     cpu_seen: Instant,
+    invocations: u32,
 }
 
 /// What came of an invocation.
@@ -164,6 +165,7 @@ impl Environment {
             log,
             cpu: None,
             cpu_seen: Instant::now(),
+            invocations: 0,
         };
         let begun = Instant::now();
         Ok(match environment.initialise().await {
@@ -198,6 +200,7 @@ impl Environment {
         let timeout = self.deployment.function.timeout;
         let timeout = if stalls { timeout.min(STALL) } else { timeout };
         let (reply, replied) = oneshot::channel();
+        self.invocations += 1;
         self.switch.arm(kills);
         let begun = Instant::now();
         let deadline = SystemTime::now() + timeout;
@@ -221,6 +224,11 @@ impl Environment {
             freeze(self.process.id());
         }
         (outcome, unused)
+    }
+
+    /// How many it has had.
+    pub(super) fn invocations(&self) -> u32 {
+        self.invocations
     }
 
     async fn replied(&mut self, reply: Option<Reply>) -> Outcome {
@@ -277,8 +285,16 @@ fn exited(status: io::Result<ExitStatus>) -> Failure {
 /// Whether a variable is one of those that [`Deployment`] sets for every process.
 pub(crate) fn is_set_by_harness(variable: &str) -> bool {
     const PREFIXES: [&str; 3] = ["AWS_LAMBDA_", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_"];
-    const NAMES: [&str; 5] =
-        ["AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", ALLOW_DRAIN];
+    const NAMES: [&str; 8] = [
+        "LAMBDA_TASK_ROOT",
+        "_HANDLER",
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_CONFIG_FILE",
+        "AWS_SHARED_CREDENTIALS_FILE",
+        ALLOW_DRAIN,
+    ];
     NAMES.contains(&variable) || PREFIXES.iter().any(|prefix| variable.starts_with(prefix))
 }
 
@@ -305,12 +321,20 @@ impl Deployment {
             .envs(&self.function.variables)
             .envs(self.runtime_variables(api, front))
             .envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
-            .current_dir(&self.folder)
+            .current_dir(self.task_root())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
         command
+    }
+
+    /// Where its processes run: where a program's other files lie, as on Lambda; else beside the template.
+    fn task_root(&self) -> &Path {
+        match &self.function.code {
+            Code::Bootstrap(program) => program.parent().unwrap_or(&self.folder),
+            Code::Binary(_) => &self.folder,
+        }
     }
 
     /// What Lambda sets, the way to the emulated account, and leave to end the input.
@@ -325,7 +349,10 @@ impl Deployment {
             ("AWS_LAMBDA_FUNCTION_VERSION", String::from("$LATEST")),
             ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{name}")),
             ("AWS_LAMBDA_LOG_STREAM_NAME", format!("local/[$LATEST]{number}")),
+            ("LAMBDA_TASK_ROOT", self.task_root().display().to_string()),
+            ("_HANDLER", self.function.handler.clone()),
             ("AWS_REGION", REGION.to_owned()),
+            ("AWS_DEFAULT_REGION", REGION.to_owned()),
             ("AWS_ACCESS_KEY_ID", String::from("local")),
             ("AWS_SECRET_ACCESS_KEY", String::from("local")),
             // Whatever the user has set up for AWS has no say here.

@@ -91,7 +91,7 @@ impl<F: Invoke> Mapping<F> {
 /// Counts what a mapping does.
 #[derive(Debug, Default)]
 pub struct Tally {
-    /// Records behind the checkpoint.
+    /// Records behind the checkpoint: delivered, given up or filtered out.
     pub records: AtomicU64,
     /// Batches cut and delivered.
     pub batches: AtomicU64,
@@ -118,8 +118,9 @@ impl Tally {
         self.records.fetch_add(records, Ordering::Relaxed) + records
     }
 
-    /// Counts a record that no filter let pass.
+    /// Counts a record that no filter let pass: the shard goes on behind it.
     fn filtered(&self) {
+        self.done(1);
         self.filtered.fetch_add(1, Ordering::Relaxed);
     }
 

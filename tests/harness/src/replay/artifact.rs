@@ -1,9 +1,9 @@
 //! An executable that somebody else has built.
 
-use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
+use crate::template::is_executable;
 
 /// The executable's path from the root, since its processes run in the template's folder. An error
 /// if there is nothing to be run.
@@ -20,15 +20,4 @@ pub(super) fn find(path: &Path, binary: &str) -> Result<PathBuf, Error> {
         Ok(found) if !is_executable(&found) => refused("it is not executable"),
         Ok(_) => std::path::absolute(path).map_err(|source| Error::reading(path, source)),
     }
-}
-
-#[cfg(unix)]
-fn is_executable(file: &Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    file.permissions().mode() & 0o111 != 0
-}
-
-#[cfg(not(unix))]
-fn is_executable(_file: &Metadata) -> bool {
-    true
 }

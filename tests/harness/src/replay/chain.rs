@@ -67,9 +67,13 @@ impl Chain {
         quarantines.filter(|stream| !sinks.contains(stream)).collect()
     }
 
-    /// Every table that a function writes results to.
-    pub(super) fn result_tables(&self) -> BTreeSet<String> {
-        self.functions.iter().flat_map(|function| function.roles.tables.values().cloned()).collect()
+    /// Every table that a function writes results to. Of one that is not tidemill's it is any table but for journals'.
+    pub(super) fn result_tables(&self, template: &Template) -> BTreeSet<String> {
+        let sinks = self.functions.iter().flat_map(|function| function.roles.tables.values().cloned());
+        let any = self.functions.iter().any(|function| !function.is_pipeline());
+        let journals = self.journal_tables();
+        let others = template.tables.iter().map(|table| &table.name).filter(|name| any && !journals.contains(name));
+        sinks.chain(others.cloned()).collect()
     }
 
     /// Every table that a function keeps journals in.
@@ -78,31 +82,43 @@ impl Chain {
         tables.into_iter().map(str::to_owned).collect()
     }
 
-    /// The stream that pipelines call so, or why there is none.
-    pub(super) fn stream_named(&self, name: &str) -> Result<&str, String> {
-        self.named(name, "TIDEMILL_STREAM_", |roles| &roles.streams)
+    /// The stream that pipelines, or else the template, call so, or why there is none.
+    pub(super) fn stream_named<'a>(&'a self, name: &str, template: &'a Template) -> Result<&'a str, String> {
+        let streams = template.streams.iter().map(|stream| (stream.id.as_str(), stream.name.as_str()));
+        self.named(name, "TIDEMILL_STREAM_", |roles| &roles.streams, streams)
     }
 
-    /// The table that pipelines call so, or why there is none.
-    pub(super) fn table_named(&self, name: &str) -> Result<&str, String> {
-        self.named(name, "TIDEMILL_TABLE_", |roles| &roles.tables)
+    /// The table that pipelines, or else the template, call so, or why there is none.
+    pub(super) fn table_named<'a>(&'a self, name: &str, template: &'a Template) -> Result<&'a str, String> {
+        let tables = template.tables.iter().map(|table| (table.id.as_str(), table.name.as_str()));
+        self.named(name, "TIDEMILL_TABLE_", |roles| &roles.tables, tables)
     }
 
-    fn named(
-        &self,
-        name: &str,
+    fn named<'a>(
+        &'a self,
+        given: &str,
         prefix: &str,
-        of: impl Fn(&Roles) -> &BTreeMap<String, String>,
-    ) -> Result<&str, String> {
+        of: impl Fn(&'a Roles) -> &'a BTreeMap<String, String>,
+        resources: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> Result<&'a str, String> {
         let all = || self.functions.iter().flat_map(|function| of(&function.roles));
-        let name = logical_name(name);
+        let name = logical_name(given);
         let found: BTreeSet<&str> =
             all().filter(|(known, _)| **known == name).map(|(_, found)| found.as_str()).collect();
         match found.iter().collect::<Vec<_>>().as_slice() {
             [one] => Ok(one),
             [] => {
-                let known: BTreeSet<&str> = all().map(|(known, _)| known.as_str()).collect();
-                Err(format!("no variable {prefix}… of its functions has this name; there are {}", listed(known)))
+                let resources: Vec<_> = resources.collect();
+                let called = |(id, physical): &&(_, _)| [*id, *physical].contains(&given);
+                if let Some((_, physical)) = resources.iter().find(called) {
+                    return Ok(physical);
+                }
+                let logical: BTreeSet<&str> = all().map(|(known, _)| known.as_str()).collect();
+                let known = logical.into_iter().chain(resources.iter().map(|(id, _)| *id));
+                Err(format!(
+                    "no variable {prefix}… of its functions, and no resource, has this name; there are {}",
+                    listed(known)
+                ))
             }
             _ => Err(format!("its functions mean different ones by this name: {}", listed(found))),
         }

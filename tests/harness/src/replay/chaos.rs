@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -18,6 +17,7 @@ use super::difference::Difference;
 use super::options::Options;
 use super::prepare::Prepared;
 use super::report::Report;
+use super::run::Executables;
 use super::sinks::Collected;
 use super::verdict::{Differences, Verdict};
 
@@ -57,8 +57,6 @@ impl Chaos {
     }
 }
 
-/// The executables of the functions, by their binaries.
-type Executables = Arc<BTreeMap<String, PathBuf>>;
 /// The run without faults of all seeds that leave the shards alone.
 type Calm = Arc<OnceCell<Arc<Report>>>;
 

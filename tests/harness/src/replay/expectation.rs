@@ -54,7 +54,9 @@ fn of_scenario(scenario: &Scenario, ordered: bool) -> impl Iterator<Item = (Part
     let late = scenario.expect_late.iter().map(move |path| (late(), path));
     let streams = scenario.expect_streams.iter().map(|named| (Part::Stream(named.name.clone()), &named.path));
     let tables = scenario.expect_tables.iter().map(|named| (Part::Table(named.name.clone()), &named.path));
-    results.chain(late).chain(streams).chain(tables).map(|(part, path)| (part, path.as_path()))
+    let queue = |name: &String| Part::Queue { name: name.clone(), fields: scenario.queue_fields.clone() };
+    let queues = scenario.expect_queues.iter().map(move |named| (queue(&named.name), &named.path));
+    results.chain(late).chain(streams).chain(tables).chain(queues).map(|(part, path)| (part, path.as_path()))
 }
 
 /// Shards are delivered at once, each in its own order.

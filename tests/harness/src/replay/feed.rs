@@ -79,7 +79,7 @@ impl Prepared {
             true => self.resumed().await?,
             false => Emulators::start(&self.template, fed, self.shards).await?,
         };
-        emulators.result_tables = Arc::new(self.chain.result_tables());
+        emulators.result_tables = Arc::new(self.chain.result_tables(&self.template));
         if let Some(plan) = &self.disturbance {
             emulators.faults = Arc::new(plan.faults());
         }

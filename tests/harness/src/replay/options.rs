@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::environment::Reuse;
+
 /// How to replay a scenario. Whatever is `None` is as the scenario, else the template, says.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
@@ -21,8 +23,12 @@ pub struct Options {
     pub shards: Option<u32>,
     /// The most records in a batch.
     pub batch_size: Option<u32>,
-    /// So many environments, taking turns; `None` is one for each shard.
+    /// So many environments, taking turns; `None` is as many as batches at once, the one that was used last first.
     pub environments: Option<u32>,
+    /// Each shard keeps an environment of its own, where they do not take turns.
+    pub sticky: bool,
+    /// After so many invocations an environment ends, and the next one begins cold; never if `None`.
+    pub recycle: Option<u32>,
     /// How often the function is killed.
     pub kills: u64,
     /// How often the shards of each source stream are split or merged.
@@ -63,6 +69,15 @@ pub enum Expect {
 }
 
 impl Options {
+    /// Which environment takes an invocation.
+    pub(super) fn reuse(&self) -> Reuse {
+        match self.environments {
+            Some(_) => Reuse::Turns,
+            None if self.sticky => Reuse::Own,
+            None => Reuse::Recent,
+        }
+    }
+
     /// A plain replay of a scenario.
     pub fn of(scenario: impl Into<String>) -> Self {
         Self {
@@ -75,6 +90,8 @@ impl Options {
             shards: None,
             batch_size: None,
             environments: None,
+            sticky: false,
+            recycle: None,
             kills: 0,
             reshards: 0,
             seed: 1,

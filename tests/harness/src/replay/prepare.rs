@@ -43,9 +43,10 @@ pub struct Prepared {
     pub(super) disturbance: Option<Plan>,
     /// The scheduled events that each function gets.
     pub(super) ticks: Vec<Option<Ticks>>,
-    /// The streams and tables that are looked at one by one: physical names, with logical ones.
+    /// The streams, tables and queues that are looked at one by one: physical names, with logical ones.
     pub(super) streams: BTreeMap<String, String>,
     pub(super) tables: BTreeMap<String, String>,
+    pub(super) queues: BTreeMap<String, String>,
 }
 
 /// Reads template, scenario, records and expectations. All that is wrong with them is one error.
@@ -70,8 +71,10 @@ pub fn prepare(options: Options) -> Result<Prepared, Error> {
         return Err(invalid(findings));
     };
     let mut note = |line, message: String| findings.problem(&scenario.file, Some(line), message);
-    let streams = physical(&scenario.expect_streams, "expect_streams", |name| chain.stream_named(name), &mut note);
-    let tables = physical(&scenario.expect_tables, "expect_tables", |name| chain.table_named(name), &mut note);
+    let (streams, tables, queues) = (&scenario.expect_streams, &scenario.expect_tables, &scenario.expect_queues);
+    let streams = physical(streams, "expect_streams", |name| chain.stream_named(name, &template), &mut note);
+    let tables = physical(tables, "expect_tables", |name| chain.table_named(name, &template), &mut note);
+    let queues = physical(queues, "expect_queues", |name| queue_named(name, &template), &mut note);
     let artifact = artifact(&options, &chain)?;
     let ticks = ticks::of(&options, &chain)?;
     let pace = pace(&options, &scenario, &records)?;
@@ -86,6 +89,7 @@ pub fn prepare(options: Options) -> Result<Prepared, Error> {
         ticks,
         streams,
         tables,
+        queues,
         chain,
         scenario,
         template: Arc::new(template),
@@ -93,7 +97,16 @@ pub fn prepare(options: Options) -> Result<Prepared, Error> {
     })
 }
 
-/// Finds the streams or tables of which something is expected; what is not there is a problem.
+/// The queue of that name or logical id, or why there is none.
+fn queue_named<'a>(name: &str, template: &'a Template) -> Result<&'a str, String> {
+    let found = template.queues().find(|(id, queue)| [*id, *queue].contains(&name)).map(|(_, queue)| queue);
+    found.ok_or_else(|| {
+        let known = listed(template.queues().map(|(id, _)| id));
+        format!("no queue of {} has this name or logical id; there are {known}", shown(&template.path).display())
+    })
+}
+
+/// Finds the streams, tables or queues of which something is expected; what is not there is a problem.
 fn physical<'a>(
     expected: &[Named],
     key: &str,
@@ -115,12 +128,12 @@ fn artifact(options: &Options, chain: &Chain) -> Result<Option<PathBuf>, Error> 
     let Some(path) = &options.artifact else {
         return Ok(None);
     };
-    let binaries: BTreeSet<&str> = chain.functions.iter().map(|function| function.binary.as_str()).collect();
-    match binaries.iter().collect::<Vec<_>>().as_slice() {
-        [binary] => artifact::find(path, binary).map(Some),
+    let programs: BTreeSet<String> = chain.functions.iter().map(|function| function.code.name()).collect();
+    match programs.iter().collect::<Vec<_>>().as_slice() {
+        [program] => artifact::find(path, program).map(Some),
         _ => Err(Error::Option(format!(
             "--artifact takes the place of one binary; the scenario runs {}",
-            listed(binaries)
+            listed(programs.iter().map(String::as_str))
         ))),
     }
 }

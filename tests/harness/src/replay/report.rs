@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::history::Told;
 use crate::mapping::{Link, Mapping};
 use crate::permission::Permission;
+use crate::template::Function;
 
 use super::prepare::{Prepared, file_name};
 use super::resharded::Resharded;
@@ -53,6 +54,9 @@ pub struct Report {
     /// What became of the shards of source streams; empty if they were left alone.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub resharded: Vec<Resharded>,
+    /// Whether a function is a pipeline of tidemill's, which alone has late records and a quarantine.
+    #[serde(skip)]
+    pub pipelines: bool,
     /// Results, repeats dropped; where only final ones count, those alone.
     pub results: u64,
     /// Results, those included that are not final; `None` where all count.
@@ -105,7 +109,7 @@ pub struct Report {
 pub struct Share {
     /// Its logical id.
     pub function: String,
-    /// Records delivered to it.
+    /// Records of its stream that it is done with: delivered, given up or filtered out.
     pub records: u64,
     /// Batches delivered to it.
     pub batches: u64,
@@ -182,6 +186,7 @@ impl Prepared {
             kills: sum(|share| share.kills_by_kind.values().sum()),
             kills_by_kind: added(functions.iter().flat_map(|share| share.kills_by_kind.clone())),
             faults: emulators.faults.happened(),
+            pipelines: self.chain.functions.iter().any(Function::is_pipeline),
             results: collected.results.len() as u64,
             fired: (!self.scenario.final_by.is_empty()).then_some(collected.fired),
             repeats: collected.repeats,

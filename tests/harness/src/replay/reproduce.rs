@@ -13,7 +13,7 @@ impl Prepared {
         let Error::Stuck(stuck) = error else { return error };
         let mut pools = links.iter().map(|link| &link.mapping.pool);
         let pool = pools.find(|pool| pool.deployment().function.id == stuck.function);
-        let failed = pool.and_then(|pool| Some((pool.failed()?, pool.deployment().function.binary.clone())));
+        let failed = pool.and_then(|pool| Some((pool.failed()?, pool.deployment().function.code.name())));
         let Some((event, binary)) = failed else { return Error::Stuck(stuck) };
         match Kept::beside(self.template.folder()).keep_failed(&stuck.function, &event) {
             Ok(event) => Error::Reproducible { stuck, binary, event },

@@ -6,19 +6,25 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use crate::cargo::Binary;
 use crate::emulators::{Emulators, Meter, ShardContent};
 use crate::environment::{Deployment, KillKind, KillPlan, Observed, Pool, Target};
 use crate::error::Error;
 use crate::history::History;
+use crate::input::Record;
 use crate::mapping::{Chain, Destinations, FunctionName, Link, Mapping, Pace, Tally};
 use crate::progress::{Progress, Recorded};
-use crate::template::{EventSource, Function, Position};
+use crate::template::{Code, EventSource, Filter, Function, Position};
 
 use super::feed::{Fed, Shards};
 use super::prepare::Prepared;
 use super::report::Report;
 use super::sinks::{Collected, Sinks};
+
+/// What runs for each function's code.
+pub(super) type Executables = BTreeMap<Code, PathBuf>;
 
 impl Prepared {
     /// Builds the functions unless they are given, replays the records, and reports. Dropping the future ends all
@@ -32,7 +38,7 @@ impl Prepared {
     /// Replays the records through these executables.
     pub(super) async fn replay(
         &self,
-        executables: &BTreeMap<String, PathBuf>,
+        executables: &Executables,
         progress: &Arc<dyn Progress>,
     ) -> Result<Report, Error> {
         let fed = self.feed().await?;
@@ -41,7 +47,7 @@ impl Prepared {
 
     async fn deliver(
         &self,
-        executables: &BTreeMap<String, PathBuf>,
+        executables: &Executables,
         fed: Fed,
         progress: &Arc<dyn Progress>,
     ) -> Result<Report, Error> {
@@ -95,19 +101,19 @@ impl Prepared {
         Ok(Report { kept: kept.map(|kept| kept.folder), ..report })
     }
 
-    /// The executable of each binary.
-    pub(super) async fn build(&self, progress: &dyn Progress) -> Result<BTreeMap<String, PathBuf>, Error> {
-        let names: BTreeSet<&str> = self.chain.functions.iter().map(|function| function.binary.as_str()).collect();
+    /// The executable of each function's code.
+    pub(super) async fn build(&self, progress: &dyn Progress) -> Result<Executables, Error> {
+        let codes: BTreeSet<&Code> = self.chain.functions.iter().map(|function| &function.code).collect();
         let mut executables = BTreeMap::new();
-        for name in names {
-            let executable = match &self.artifact {
-                Some(artifact) => artifact.clone(),
-                None => {
+        for code in codes {
+            let executable = match (&self.artifact, code) {
+                (Some(program), _) | (None, Code::Bootstrap(program)) => program.clone(),
+                (None, Code::Binary(name)) => {
                     let binary = Binary { folder: self.template.folder(), name, release: self.options.release };
                     binary.build(progress).await?
                 }
             };
-            executables.insert(name.to_owned(), executable);
+            executables.insert(code.clone(), executable);
         }
         Ok(executables)
     }
@@ -115,7 +121,7 @@ impl Prepared {
     /// A mapping for each function.
     fn links(
         &self,
-        executables: &BTreeMap<String, PathBuf>,
+        executables: &Executables,
         emulators: &Arc<Emulators>,
         shards: Shards,
         to_come: u64,
@@ -128,7 +134,7 @@ impl Prepared {
         for (place, ((function, shards), plan)) in functions.iter().zip(shards).zip(plans).enumerate() {
             let deployment = Deployment {
                 function: function.clone(),
-                executable: executables.get(&function.binary).cloned().unwrap_or_default(),
+                executable: executables.get(&function.code).cloned().unwrap_or_default(),
                 folder: self.template.folder().to_path_buf(),
                 emulators: Arc::clone(emulators),
                 meter: Arc::new(Meter::of(Arc::clone(history), function.journal_table().is_some())),
@@ -139,12 +145,11 @@ impl Prepared {
                 observed: Observed::default(),
                 cpu: Mutex::new(Some(Duration::ZERO)),
             };
-            let rotates = self.options.environments.is_some();
             let factor = function.source.factor as usize;
             let environments =
                 self.options.environments.map_or(self.most(place, &shards, to_come) * factor, |count| count as usize);
             let mapping = Arc::new(Mapping {
-                pool: Pool::new(deployment, environments, rotates, plan),
+                pool: Pool::new(deployment, environments, self.options.reuse(), self.options.recycle, plan),
                 function: FunctionName { id: function.id.clone(), name: function.name.clone() },
                 kinesis: emulators.kinesis.clone(),
                 source: self.source(function),
@@ -185,20 +190,33 @@ impl Prepared {
     fn kill_plans(&self) -> Vec<KillPlan> {
         let functions = &self.chain.functions;
         let size = functions.first().map_or(1, |function| u64::from(self.batch_size(function)));
-        let batches = (self.records.len() as u64).div_ceil(size);
+        let batches = self.delivered().div_ceil(size);
         let targets: Vec<Target> =
             functions.iter().map(|function| Target { commits: function.journal_table().is_some() }).collect();
         let kinds: &[KillKind] = if self.disturbance.is_some() { &KillKind::ALL } else { &KillKind::SUDDEN };
         KillPlan::deal(self.options.kills, self.options.seed, batches, kinds, &targets)
     }
 
+    /// How many of the records filters let pass to the first function, as far as data and partition keys tell.
+    fn delivered(&self) -> u64 {
+        let Some(first) = self.chain.functions.first().filter(|first| !first.source.filters.is_empty()) else {
+            return self.records.len() as u64;
+        };
+        let passes = |record: &&Record| {
+            let data = base64_simd::STANDARD.encode_to_string(&record.payload);
+            Filter::any_passes(&first.source.filters, &json!({"partitionKey": record.partition_key}), &data)
+        };
+        self.records.iter().filter(passes).count() as u64
+    }
+
     fn sinks(&self) -> Sinks<'_> {
         Sinks {
-            streams: self.chain.written_streams(),
+            streams: self.chain.written_streams().into_iter().chain(self.streams.keys().map(String::as_str)).collect(),
             quarantines: self.chain.quarantines(),
             intermediate: self.chain.read_streams(),
             named: self.streams.iter().map(|(stream, name)| (stream.as_str(), name.as_str())).collect(),
             tables: self.tables.iter().map(|(table, name)| (table.as_str(), name.as_str())).collect(),
+            queues: self.queues.iter().map(|(queue, name)| (queue.as_str(), name.as_str())).collect(),
             final_by: &self.scenario.final_by,
         }
     }

@@ -22,6 +22,8 @@ pub struct Collected {
     pub streams: BTreeMap<String, Vec<String>>,
     /// What stands in the tables that are looked at, by logical name, as sorted lines.
     pub tables: BTreeMap<String, Vec<String>>,
+    /// The messages in the queues that are looked at, by the name that the scenario gives them, the oldest first.
+    pub queues: BTreeMap<String, Vec<String>>,
     /// The records that came too late.
     pub late: Vec<String>,
     /// The records that could not be processed, with reasons.
@@ -49,6 +51,8 @@ pub(super) struct Sinks<'a> {
     pub(super) named: BTreeMap<&'a str, &'a str>,
     /// Tables, each with its logical name.
     pub(super) tables: BTreeMap<&'a str, &'a str>,
+    /// Queues, each with the scenario's name for it.
+    pub(super) queues: BTreeMap<&'a str, &'a str>,
     /// JSON pointers into a result: of those that agree there only the last counts.
     pub(super) final_by: &'a [String],
 }
@@ -112,6 +116,9 @@ impl Collected {
             let mut lines: Vec<String> = emulators.dynamodb.items(table)?.iter().map(item_line).collect();
             lines.sort();
             collected.tables.insert((*name).to_owned(), lines);
+        }
+        for (queue, name) in &sinks.queues {
+            collected.queues.insert((*name).to_owned(), emulators.queues.messages(queue));
         }
         collected.windowed &= !collected.results.is_empty();
         collected.fired = collected.results.len() as u64;

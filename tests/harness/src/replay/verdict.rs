@@ -33,6 +33,8 @@ pub(super) enum Part {
     Stream(String),
     /// What stands in the table of that logical name.
     Table(String),
+    /// The messages in the queue of that name: these members of each, as of late records.
+    Queue { name: String, fields: BTreeMap<String, String> },
 }
 
 /// What a run is compared with.
@@ -82,6 +84,7 @@ impl fmt::Display for Part {
             Self::Late { .. } => f.write_str("late"),
             Self::Stream(name) => write!(f, "in stream {name}"),
             Self::Table(name) => write!(f, "in table {name}"),
+            Self::Queue { name, .. } => write!(f, "in queue {name}"),
         }
     }
 }
@@ -93,13 +96,10 @@ impl Part {
             Self::Results { ordered: true } if collected.shards > 1 => return Err(no_order(collected.shards)),
             Self::Results { ordered: true } => Difference::in_order(expected, &collected.results),
             Self::Results { ordered: false } => Difference::between(expected, &collected.results),
-            Self::Late { fields } if fields.is_empty() => Difference::between(expected, &collected.late),
-            Self::Late { fields } => {
-                let projected: Vec<String> = collected.late.iter().map(|line| projected(line, fields)).collect();
-                Difference::between(expected, &projected)
-            }
+            Self::Late { fields } => in_part(expected, &collected.late, fields),
             Self::Stream(name) => Difference::between(expected, collected.streams.get(name).unwrap_or(&none)),
             Self::Table(name) => Difference::between(expected, collected.tables.get(name).unwrap_or(&none)),
+            Self::Queue { name, fields } => in_part(expected, collected.queues.get(name).unwrap_or(&none), fields),
         })
     }
 }
@@ -109,6 +109,15 @@ fn no_order(shards: usize) -> Error {
         "the results have no one order, as expect_order wants it: they came through {shards} shards. Let them go to one \
          stream of one shard, and name other sinks under [expect_streams]"
     ))
+}
+
+/// Compares these members of each line, or all of it if there are none.
+fn in_part(expected: &[String], actual: &[String], fields: &BTreeMap<String, String>) -> Difference {
+    if fields.is_empty() {
+        return Difference::between(expected, actual);
+    }
+    let projected: Vec<String> = actual.iter().map(|line| projected(line, fields)).collect();
+    Difference::between(expected, &projected)
 }
 
 /// These members of a record; what the record does not have is null.
@@ -212,6 +221,18 @@ mod tests {
         assert_eq!(expecting(&parts).judge(&collected).unwrap(), Verdict::Holds);
         let other = expecting(&[(Part::Stream("other".into()), &["1"])]);
         assert!(matches!(other.judge(&collected).unwrap(), Verdict::Differs(_)));
+    }
+
+    #[test]
+    fn of_messages_the_members_that_are_named_are_compared() {
+        let messages = lines(&[r#"{"info":{"size":1},"at":"now"}"#]);
+        let collected = Collected { queues: [(String::from("q"), messages)].into(), ..Collected::default() };
+        let part = |name: &str| {
+            let fields = [(String::from("size"), String::from("/info/size"))].into();
+            (Part::Queue { name: name.to_owned(), fields }, &[r#"{"size":1}"#][..])
+        };
+        assert_eq!(expecting(&[part("q")]).judge(&collected).unwrap(), Verdict::Holds);
+        assert!(matches!(expecting(&[part("other")]).judge(&collected).unwrap(), Verdict::Differs(_)));
     }
 
     #[test]

@@ -71,7 +71,7 @@
     { title: 'Late and quarantined', say: `${format(last.late)} late, ${format(last.quarantined)} quarantined.`,
       series: [['late', of('late')], ['quarantined', of('quarantined')]] },
     { title: 'Retries and faults', when: history.events.length > 0,
-      say: `${format(last.retries)} invocations came to nothing and were made again; ${format(history.events.length + history.missing_events)} failures and faults in all.`,
+      say: `${format(last.failed)} invocations came to nothing. ${format(report.retries)} sent again what an earlier one left: all of its batch, or what it did not get to. ${format(history.events.length + history.missing_events)} failures and faults in all.`,
       series: kinds.map((kind) => [kind, happened(kind)]),
       more: () => table('Each fault', ['seconds', 'what'], history.events.slice(0, 500).map((event) => [format(event.ms / 1000), event.what])) },
     { title: 'Latency of results',

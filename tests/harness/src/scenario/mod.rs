@@ -43,6 +43,10 @@ pub struct Scenario {
     pub expect_streams: Vec<Named>,
     /// What must stand in tables when all is done.
     pub expect_tables: Vec<Named>,
+    /// The messages that must lie in queues when all is done.
+    pub expect_queues: Vec<Named>,
+    /// What is compared of a message: members, each with the JSON pointer to its value. Empty if it is compared whole.
+    pub queue_fields: BTreeMap<String, String>,
     /// JSON pointers into a result: of those that agree there only the last counts. Empty if all
     /// results count.
     pub final_by: Vec<String>,
@@ -171,8 +175,12 @@ BOUND = 4
 alerts = \"alerts.jsonl\"
 [expect_tables]
 latest = \"latest.jsonl.gz\"
+[expect_queues]
+failed = \"failed.jsonl\"
+[queue_fields]
+size = \"/KinesisBatchInfo/batchSize\"
 ";
-        let files = ["input.jsonl.gz", "expected-late.jsonl.gz", "alerts.jsonl", "latest.jsonl.gz"];
+        let files = ["input.jsonl.gz", "expected-late.jsonl.gz", "alerts.jsonl", "latest.jsonl.gz", "failed.jsonl"];
         let scenario = load(text, &files).unwrap();
         assert_eq!((scenario.functions.len(), scenario.functions_line), (2, 2));
         assert_eq!(scenario.partition_key.to_string(), "/bid/auction or /id");
@@ -183,6 +191,8 @@ latest = \"latest.jsonl.gz\"
         assert_eq!(set, [("BOUND", "4", 8), ("PIPELINE", "q1", 7)]);
         assert_eq!((scenario.expect_streams[0].name.as_str(), scenario.expect_streams[0].line), ("alerts", 10));
         assert!(scenario.expect_tables[0].path.ends_with("latest.jsonl.gz"));
+        assert!(scenario.expect_queues[0].path.ends_with("failed.jsonl"));
+        assert_eq!(scenario.queue_fields["size"], "/KinesisBatchInfo/batchSize");
         assert_eq!((scenario.final_by.len(), scenario.late_fields["seq"].as_str()), (1, "/seq"));
     }
 
@@ -209,6 +219,8 @@ A = [1]
 AWS_REGION = \"x\"
 [expect_streams]
 alerts = \"no.jsonl\"
+[queue_fields]
+size = \"size\"
 ";
         let error = load(text, &["input.jsonl"]).unwrap_err();
         let expected = [
@@ -220,6 +232,8 @@ alerts = \"no.jsonl\"
             "6: expect_order compares every result in its order, final_by the last ones in any",
             "7: late_fields: `seq` is no JSON pointer",
             "7: late_fields: there is no expected-late.jsonl to compare with",
+            "13: queue_fields: `size` is no JSON pointer",
+            "13: queue_fields: there are no expect_queues to compare with",
             "12: expect_streams.alerts: there is no file `no.jsonl` here",
         ];
         let lines: Vec<&str> = error.lines().collect();

@@ -34,6 +34,9 @@ struct Settings {
     expect_streams: BTreeMap<String, Spanned<String>>,
     #[serde(default)]
     expect_tables: BTreeMap<String, Spanned<String>>,
+    #[serde(default)]
+    expect_queues: BTreeMap<String, Spanned<String>>,
+    queue_fields: Option<Spanned<BTreeMap<String, String>>>,
     final_by: Option<Spanned<Vec<String>>>,
     expect_order: Option<Spanned<bool>>,
     late_fields: Option<Spanned<BTreeMap<String, String>>>,
@@ -103,6 +106,8 @@ pub(super) fn parse(file: &Path, name: &str, text: &str, findings: &mut Findings
         expect_late: found(&settings.expect_late, EXPECTED_LATE),
         expect_streams: named(settings.expect_streams),
         expect_tables: named(settings.expect_tables),
+        expect_queues: named(settings.expect_queues),
+        queue_fields: settings.queue_fields.map(Spanned::into_inner).unwrap_or_default(),
         final_by: settings.final_by.map(Spanned::into_inner).unwrap_or_default(),
         expect_order: settings.expect_order.filter(|order| *order.get_ref()).map(|order| line(order.span().start)),
         late_fields: settings.late_fields.map(Spanned::into_inner).unwrap_or_default(),
@@ -229,6 +234,12 @@ impl Check<'_> {
                 self.problem(fields, format!("late_fields: there is no {EXPECTED_LATE} to compare with"));
             }
         }
+        if let Some(fields) = &settings.queue_fields {
+            self.pointers("queue_fields", fields, fields.get_ref().values());
+            if settings.expect_queues.is_empty() {
+                self.problem(fields, "queue_fields: there are no expect_queues to compare with");
+            }
+        }
     }
 
     fn files(&mut self, settings: &Settings) {
@@ -239,12 +250,13 @@ impl Check<'_> {
         let many = |key: &str, given: &BTreeMap<String, Spanned<String>>| {
             given.iter().map(|(name, path)| (format!("{key}.{name}"), path.clone())).collect()
         };
-        let files: [Vec<_>; 5] = [
+        let files: [Vec<_>; 6] = [
             one("input", &settings.input),
             one("expect", &settings.expect),
             one("expect_late", &settings.expect_late),
             many("expect_streams", &settings.expect_streams),
             many("expect_tables", &settings.expect_tables),
+            many("expect_queues", &settings.expect_queues),
         ];
         for (key, given) in files.into_iter().flatten() {
             if !folder.join(given.get_ref()).is_file() {

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 use tidemill_core::{EventTime, Span};
-use tidemill_journal::{JournalId, State, Store, View, load};
+use tidemill_journal::{JournalId, State, Store, View, load, load_at};
 
 use crate::error::Error;
 
 use super::cells::Cells;
-use super::{Cell, CellKind, Content, Producer, Slot, cbor, key};
+use super::{Cell, CellKind, Commit, Content, Producer, Slot, cbor, key};
 
 /// A shard's journal, read to its head.
 pub struct ShardState {
@@ -52,8 +52,45 @@ impl ShardState {
         let Some((view, cells)) = loaded else {
             return Err(Error::NotFound(format!("journal {journal} has no commit any more: it was dropped meanwhile")));
         };
+        Ok(Self::of(journal, view, *cells))
+    }
+
+    /// Reads a journal as it was at commit `number`. An error if that is not in the ring any more, or the images of then
+    /// are not there any more: it says which is the earliest state that is.
+    pub async fn read_at(store: &impl Store, journal: &JournalId, number: u64) -> Result<Self, Error> {
+        let why = match Self::at(store, journal, number).await? {
+            Ok(state) => return Ok(state),
+            Err(why) => why,
+        };
+        // What is there as of a commit is there as of each that follows.
+        let (mut gone, mut there) = (number, Self::read(store, journal).await?.view.number());
+        while gone + 1 < there {
+            let between = gone.midpoint(there);
+            match Self::at(store, journal, between).await? {
+                Ok(_) => there = between,
+                Err(_) => gone = between,
+            }
+        }
+        Err(Error::NotFound(format!(
+            "the state of {} as of commit {number} is not there any more: {why}, since later commits wrote that part of the \
+             state anew. The earliest state that is there is that of commit {there}",
+            journal.shard
+        )))
+    }
+
+    /// The state as of a commit that the ring holds; the inner error says what is gone.
+    async fn at(store: &impl Store, journal: &JournalId, number: u64) -> Result<Result<Self, String>, Error> {
+        let commit = Commit::read(store, journal, number).await?;
+        if let Some(missing) = commit.missing {
+            return Ok(Err(missing));
+        }
+        let loaded = load_at(store, journal, &commit.record, || Box::new(Cells::default())).await?;
+        Ok(loaded.map(|(view, cells)| Self::of(journal, view, *cells)))
+    }
+
+    fn of(journal: &JournalId, view: View, cells: Cells) -> Self {
         let (taken, cells) = cells.partition(|slot| Slot::stored(slot).is_of_producer());
-        Ok(Self { journal: journal.clone(), view, cells, taken })
+        Self { journal: journal.clone(), view, cells, taken }
     }
 
     /// How many cells keys have.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::findings::Findings;
 
+use super::code::Code;
 use super::event_source::EventSource;
 use super::node::Node;
 use super::property::Reader;
@@ -20,8 +21,10 @@ pub struct Function {
     pub id: String,
     /// Its name.
     pub name: String,
-    /// The Cargo binary that it is.
-    pub binary: String,
+    /// What it runs.
+    pub code: Code,
+    /// `Handler`, which a program may choose by what it does.
+    pub handler: String,
     /// `MemorySize` in MB.
     pub memory: u32,
     /// `Timeout`.
@@ -130,7 +133,7 @@ impl Function {
             reader.problem(node.line, format!("`{id}` is a {kind}, not a {FUNCTION}"));
             return None;
         }
-        let binary = binary(id, node, &mut reader);
+        let code = Code::read(template, id, node, &mut reader);
         let setting = |name| setting(template, node, name);
         let memory = reader.whole_or(setting("MemorySize"), "MemorySize", 128..=10_240, DEFAULT_MEMORY);
         let timeout = reader.whole_or(setting("Timeout"), "Timeout", 1..=900, DEFAULT_TIMEOUT);
@@ -139,7 +142,7 @@ impl Function {
         let source = EventSource::read(template, id, node, &mut reader);
         let schedule = Schedule::read(id, node, &mut reader);
         let roles = roles(template, source.as_ref(), &variables, &mut reader);
-        if let Some(source) = source.as_ref().filter(|_| variables.keys().any(|name| Role::of(name).is_some())) {
+        if let Some(source) = source.as_ref().filter(|_| variables.keys().any(|name| is_of_tidemill(name))) {
             source.check_tidemill(node, &mut reader);
         }
         Some(Self {
@@ -148,7 +151,8 @@ impl Function {
                 Some(Resource::Function(name)) => name.clone(),
                 _ => id.to_owned(),
             },
-            binary: binary?,
+            code: code?,
+            handler: reader.text(setting("Handler")).unwrap_or_default(),
             memory,
             timeout: Duration::from_secs(timeout.into()),
             variables: values(variables),
@@ -162,19 +166,19 @@ impl Function {
     pub fn journal_table(&self) -> Option<&str> {
         self.variables.get(JOURNAL).map(String::as_str)
     }
+
+    /// Whether it is a pipeline of tidemill's, as its variables' names tell.
+    pub fn is_pipeline(&self) -> bool {
+        self.variables.keys().any(|name| is_of_tidemill(name))
+    }
+}
+
+fn is_of_tidemill(variable: &str) -> bool {
+    Role::of(variable).is_some()
 }
 
 fn setting<'a>(template: &'a Template, node: &'a Node, name: &str) -> Option<&'a Node> {
     node.at(&["Properties", name]).or_else(|| template.root.at(&["Globals", "Function", name]))
-}
-
-fn binary(id: &str, node: &Node, reader: &mut Reader<'_>) -> Option<String> {
-    let binary = node.at(&["Metadata", "BuildProperties", "Binary"]);
-    if binary.is_none() {
-        reader
-            .problem(node.line, format!("`{id}` has no Metadata.BuildProperties.Binary, the Cargo binary that it is"));
-    }
-    reader.text(binary)
 }
 
 fn variables(template: &Template, node: &Node, reader: &mut Reader<'_>) -> BTreeMap<String, Variable> {
@@ -315,7 +319,7 @@ Resources:
         assert_eq!((function.memory, function.timeout), (1769, Duration::from_secs(60)));
         assert_eq!(function.variables["LEVEL"], "2");
         assert_eq!(function.variables["TIDEMILL_LOG"], "info");
-        assert_eq!(function.binary, "f-bin");
+        assert_eq!(function.code, Code::Binary(String::from("f-bin")));
         assert_eq!(function.roles.streams, [(String::from("out"), String::from("out"))].into());
         assert_eq!(function.roles.quarantine.as_deref(), Some("Bad"));
         assert_eq!(function.journal_table(), None);

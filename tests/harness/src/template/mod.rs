@@ -6,6 +6,7 @@
 //! would make a run differ from AWS is a warning, what makes it impossible a problem, and all of
 //! them are reported together.
 
+mod code;
 mod destination;
 mod event_source;
 mod filter;
@@ -20,6 +21,7 @@ mod storage;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+pub use code::Code;
 pub use destination::Destination;
 pub use event_source::{EventSource, Position};
 pub use filter::Filter;
@@ -32,6 +34,7 @@ use crate::findings::{Findings, listed};
 use crate::near::did_you_mean;
 use resolve::{Resolver, consumer_arn};
 
+pub(crate) use code::is_executable;
 pub(crate) use node::Node;
 pub(crate) use resolve::{Resource, function_arn, queue_arn, queue_url, stream_arn, table_arn};
 
@@ -178,10 +181,10 @@ impl Template {
         self.tables.iter().any(|table| table.name == name)
     }
 
-    /// The names of the queues.
-    pub(crate) fn queues(&self) -> impl Iterator<Item = &str> {
-        self.resolver.resources.values().filter_map(|resource| match resource {
-            Resource::Queue(name) => Some(name.as_str()),
+    /// The queues: logical ids and names.
+    pub(crate) fn queues(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.resolver.resources.iter().filter_map(|(id, resource)| match resource {
+            Resource::Queue(name) => Some((id.as_str(), name.as_str())),
             _ => None,
         })
     }

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::emulators::Meter;
-use crate::environment::{Deployment, KillPlan, Observed, Pool};
+use crate::environment::{Deployment, KillPlan, Observed, Pool, Reuse};
 use crate::error::Error;
 use crate::mapping::{Destinations, FunctionName, Mapping, Pace, Tally, live};
 use crate::progress::Progress;
@@ -28,7 +28,7 @@ use executable::Executables;
 pub use functions::choose;
 use sources::Sources;
 
-/// Environments of a function: more shards than these take turns.
+/// Environments of a function at once: of more shards some wait.
 const ENVIRONMENTS: usize = 8;
 
 /// Runs functions on a served account and builds them again when their source changes. Ends only with an error of the
@@ -47,7 +47,7 @@ pub async fn run(
     let folder = serving.template.folder();
     let mut executables = Executables::new(folder, serving.account.file("bin"), &functions, release);
     // Watched before anything is built: a change meanwhile counts.
-    let mut sources = Sources::watch(folder, &serving.template.path).await?;
+    let mut sources = Sources::watch(folder, &serving.template.path, &functions).await?;
     build_first(&mut executables, &mut sources, &*progress).await?;
     let (renewed, _) = watch::channel(());
     let mut mappings = JoinSet::new();
@@ -103,7 +103,7 @@ async fn rebuild(
     };
     for mapping in mappings {
         let function = &mapping.pool.deployment().function;
-        if changed.contains(&function.binary) {
+        if changed.contains(&function.code) {
             mapping.pool.end().await;
             progress.warn(&format!("{} is new, after {:.1} s", function.id, begun.elapsed().as_secs_f64()));
         }
@@ -119,7 +119,7 @@ fn mapping(serving: &Serving, function: Function, executables: &Executables, pro
     let buckets = serving.template.folder().join(".tidemill").join("buckets");
     let destinations = Destinations::new(&function.id, emulators.queues.clone(), buckets);
     let deployment = Deployment {
-        executable: executables.of(&function.binary),
+        executable: executables.of(&function.code),
         folder: serving.template.folder().to_path_buf(),
         emulators: Arc::clone(&emulators),
         meter: Arc::new(Meter::default()),
@@ -132,7 +132,7 @@ fn mapping(serving: &Serving, function: Function, executables: &Executables, pro
         function: function.clone(),
     };
     Mapping {
-        pool: Pool::new(deployment, ENVIRONMENTS, false, KillPlan::default()),
+        pool: Pool::new(deployment, ENVIRONMENTS, Reuse::Recent, None, KillPlan::default()),
         function: FunctionName { id: function.id, name: function.name },
         kinesis: emulators.kinesis.clone(),
         source: EventSource { position: Position::Horizon, ..function.source },

@@ -1,5 +1,6 @@
 //! When the source of the functions changes.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use tokio::sync::mpsc;
 
 use crate::cargo;
 use crate::error::Error;
+use crate::template::{Code, Function};
 
 /// How long nothing must happen behind a change: editors and version control write many files at once.
 const QUIET: Duration = Duration::from_millis(150);
@@ -20,13 +22,18 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    /// Watches the packages of the workspace in `folder`: their manifests, build scripts and `src`.
-    pub(super) async fn watch(folder: &Path, template: &Path) -> Result<Self, Error> {
+    /// Watches the packages of the workspace in `folder`: their manifests, build scripts and `src`; and the programs of
+    /// `functions` that somebody else builds.
+    pub(super) async fn watch(folder: &Path, template: &Path, functions: &[Function]) -> Result<Self, Error> {
+        let codes: BTreeSet<&Code> = functions.iter().map(|function| &function.code).collect();
+        let has_packages = functions.is_empty() || codes.iter().any(|code| matches!(code, Code::Binary(_)));
+        let programs: BTreeSet<PathBuf> = codes.into_iter().filter_map(program).collect();
+        let built = programs.clone();
         let (out, changes) = mpsc::unbounded_channel();
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
             let Ok(Event { kind, paths, .. }) = event else { return };
             if !matches!(kind, EventKind::Access(_)) {
-                for path in paths.into_iter().filter(|path| is_source(path)) {
+                for path in paths.into_iter().filter(|path| is_source(path) || built.contains(path)) {
                     // Nobody listens any more if this fails.
                     let _ = out.send(path);
                 }
@@ -35,7 +42,11 @@ impl Sources {
         .map_err(|error| failed(folder, &error))?;
         let mut watch = |path: &Path, mode| watcher.watch(path, mode).map_err(|error| failed(path, &error));
         watch(folder, RecursiveMode::NonRecursive)?;
-        for package in cargo::packages(folder).await? {
+        for program in &programs {
+            // Not the file: a build puts another one in its place.
+            watch(program.parent().unwrap_or(folder), RecursiveMode::NonRecursive)?;
+        }
+        for package in if has_packages { cargo::packages(folder).await? } else { Vec::new() } {
             // Not all of the package: the workspace's `target` may lie in it.
             if package != folder {
                 watch(&package, RecursiveMode::NonRecursive)?;
@@ -56,6 +67,14 @@ impl Sources {
             template |= path == self.template;
         }
         Ok(template)
+    }
+}
+
+/// The program that somebody else builds.
+fn program(code: &Code) -> Option<PathBuf> {
+    match code {
+        Code::Binary(_) => None,
+        Code::Bootstrap(path) => Some(path.clone()),
     }
 }
 
@@ -93,7 +112,7 @@ mod tests {
         std::fs::write(folder.join("Cargo.toml"), "[package]\nname = \"p\"\n[workspace]\n").unwrap();
         std::fs::write(folder.join("src/lib.rs"), "").unwrap();
         let template = folder.join("template.yaml");
-        let mut sources = Sources::watch(&folder, &template).await.unwrap();
+        let mut sources = Sources::watch(&folder, &template, &[]).await.unwrap();
         for number in 0..5 {
             std::fs::write(folder.join("src/lib.rs"), format!("// {number}")).unwrap();
         }

@@ -34,6 +34,35 @@ const ABSENT: &[(&str, &str)] = &[
     ("`Enabled: false`, and changes while a mapping runs", "a disabled event is replayed all the same, with a warning"),
 ];
 
+/// What becomes of environments, where that is known from, and what is switched how.
+const ENVIRONMENTS: &[(&str, &str, &str)] = &[
+    (
+        "One takes one invocation at a time; there are as many as batches come at once: shards times `ParallelizationFactor`.",
+        "[documented](https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html)",
+        "`--environments N`: N, taking turns on every shard",
+    ),
+    (
+        "Of those at rest the one that was used last takes the next, whichever shard that is of.",
+        "chosen",
+        "`--sticky`: each shard keeps its own",
+    ),
+    (
+        "It is frozen between invocations.",
+        "[documented](https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html)",
+        "",
+    ),
+    (
+        "One that crashed, or whose time was up, is gone; the next begins cold.",
+        "[documented](https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html)",
+        "`--zombies`: it goes on for a while beside its successor",
+    ),
+    (
+        "Lambda ends one every few hours, however busy it is; a replay is over before.",
+        "[documented](https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html)",
+        "`--recycle N`: after N invocations",
+    ),
+];
+
 /// What the emulators lack, and what becomes of it.
 const GAPS: &[(&str, &str)] = &[
     ("Kinesis: `ChildShards`, the end of a closed shard at once", "made up for, `emulators/gaps.rs`"),
@@ -123,6 +152,10 @@ fn table() -> String {
         let Row { rule, test, source: from, .. } = row;
         let mark = if observable::has(test) { " †" } else { "" };
         let _ = writeln!(text, "| {} | {} | `{test}`{mark} | {} |", rule.trim(), source(*from), outcome(row));
+    }
+    text.push_str("\n## Environments\n\n| What becomes of them | Known from | Otherwise |\n|---|---|---|\n");
+    for (what, known, otherwise) in ENVIRONMENTS {
+        let _ = writeln!(text, "| {what} | {known} | {otherwise} |");
     }
     text.push_str("\n## Not emulated\n\n| What | Why |\n|---|---|\n");
     for (what, why) in ABSENT {

@@ -37,6 +37,7 @@ Examples:
   cargo tidemill state departures               its keys: how much is kept for each
   cargo tidemill state departures --key JFK     all that is kept for one key
   cargo tidemill state departures --commit 7    what commit 7 changed and sent
+  cargo tidemill state departures --at 7 --key JFK   what was kept when commit 7 was made
   cargo tidemill state diff departures 7 9      what changed between two commits
   cargo tidemill state --endpoint-url http://127.0.0.1:4600
   cargo tidemill state upgrade --aws --table T  move journals on to the newest format
@@ -77,6 +78,10 @@ pub(super) struct StateArguments {
     /// Show a commit's record, if the ring still holds it
     #[arg(long, value_name = "N", requires = "pipeline")]
     commit: Option<u64>,
+
+    /// Show the state as it was at commit N of a shard, if all of it is still there
+    #[arg(long, value_name = "N", requires = "pipeline", conflicts_with = "commit")]
+    at: Option<u64>,
 
     #[command(flatten)]
     place: Place,
@@ -150,7 +155,10 @@ pub(super) async fn run(arguments: StateArguments, template: Option<PathBuf>) ->
         let commit = Commit::read(&opened.store, single(&journals)?, number).await?;
         return print(arguments.json, &json::commit(&commit), || text::commit(&commit, style));
     }
-    let (shards, failures) = read(&opened, &journals).await;
+    let (shards, failures) = match arguments.at {
+        Some(number) => (vec![ShardState::read_at(&opened.store, single(&journals)?, number).await?], Vec::new()),
+        None => read(&opened, &journals).await,
+    };
     if let Some(written) = &arguments.key {
         let found = found(&shards, written);
         if found.is_empty() && failures.is_empty() {
