@@ -1,5 +1,5 @@
 //! What each function's role allows is what the function does, over all that can happen to it: no action is missing, and
-//! none is spare.
+//! none is spare. Compared is what SAM makes of the template, as `tests/template/lint.py` keeps it in `translated.json`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -31,15 +31,18 @@ const OF_LOGS: [(&str, &str); 4] = [
 /// As many commits as take a journal round its ring, so that parts are renewed and the old ones deleted.
 const SHORT: usize = 2_200;
 
-fn template() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml")
+const TEMPLATE: &str = "template.yaml";
+const TRANSLATED: &str = "tests/template/translated.json";
+
+fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
 }
 
 /// All that functions asked for in a replay.
 fn used(options: Options) -> Permissions {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let prepared =
-        prepare(Options { template: Some(template()), expect: Expect::Nothing, ..options }).expect("prepared");
+        prepare(Options { template: Some(path(TEMPLATE)), expect: Expect::Nothing, ..options }).expect("prepared");
     let report = runtime.block_on(prepared.run(Arc::new(Silent))).expect("it runs");
     report.functions.into_iter().map(|share| (share.function, share.permissions)).collect()
 }
@@ -79,57 +82,89 @@ fn used_on_all_paths() -> Permissions {
     used_by
 }
 
-/// What a function may and must be allowed: what it did, and what Lambda does for it.
-fn needed(template: &Template, function: &str, used: &BTreeSet<Permission>) -> BTreeSet<Permission> {
-    let mut findings = Findings::default();
-    let source = template.function(function, &BTreeMap::new(), &mut findings).expect("the function").source.stream;
-    let source = format!("arn:aws:kinesis:us-east-1:000000000000:stream/{source}");
-    let permission =
-        |action: &str, resource: &str| Permission { action: action.to_owned(), resource: resource.to_owned() };
-    let of_source = OF_EVENT_SOURCE.map(|action| permission(&format!("kinesis:{action}"), &source));
+/// What functions may and must be allowed: what they did, and what Lambda does for them.
+fn needed(used_by: Permissions) -> Permissions {
+    let template = read(&read_file(TEMPLATE));
+    let permission = |action: &str, resource: &str| Permission { action: action.into(), resource: resource.into() };
     let of_logs = OF_LOGS.map(|(action, resource)| permission(action, resource));
-    used.iter().cloned().chain(of_source).chain(of_logs).collect()
+    let of_source = |function: &str| {
+        let mut findings = Findings::default();
+        let function = template.function(function, &BTreeMap::new(), &mut findings).expect("the function");
+        let source = format!("arn:aws:kinesis:us-east-1:000000000000:stream/{}", function.source.stream);
+        OF_EVENT_SOURCE.map(|action| permission(&format!("kinesis:{action}"), &source))
+    };
+    let with_lambdas = |(function, used): (String, BTreeSet<Permission>)| {
+        let all = used.into_iter().chain(of_source(&function)).chain(of_logs.clone());
+        (function, all.collect())
+    };
+    used_by.into_iter().map(with_lambdas).collect()
+}
+
+fn read_file(name: &str) -> String {
+    fs::read_to_string(path(name)).expect("a file of the project")
+}
+
+fn read(text: &str) -> Template {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("template");
+    fs::write(&path, text).expect("written");
+    let template = Template::load(&path, &mut Findings::default()).expect("a file");
+    template.expect("a template")
+}
+
+/// What the roles of a template grant to functions.
+fn granted<'f>(text: &str, functions: impl IntoIterator<Item = &'f String>) -> Permissions {
+    let template = read(text);
+    let mut findings = Findings::default();
+    let of = |function: &String| (function.clone(), template.grants(function, &mut findings));
+    let granted = functions.into_iter().map(of).collect();
+    assert_eq!(findings.into_warnings().expect("no problem").len(), 0, "a statement that is not understood");
+    granted
 }
 
 /// What is missing and what is spare in the roles of a template, function by function.
-fn differences(text: &str, used_by: &Permissions) -> Vec<String> {
-    let folder = TempDir::new().expect("a folder");
-    let path = folder.path().join("template.yaml");
-    fs::write(&path, text).expect("written");
-    let mut findings = Findings::default();
-    let template = Template::load(&path, &mut findings).expect("a file").expect("a template");
+fn differences(text: &str, needed: &Permissions) -> Vec<String> {
     let mut differences = Vec::new();
-    for (function, used) in used_by {
-        let (needed, granted) = (needed(&template, function, used), template.grants(function, &mut findings));
+    for (function, granted) in granted(text, needed.keys()) {
+        let needed = &needed[&function];
         differences.extend(needed.difference(&granted).map(|missing| format!("{function} lacks {missing}")));
-        differences.extend(granted.difference(&needed).map(|spare| format!("{function} does not need {spare}")));
+        differences.extend(granted.difference(needed).map(|spare| format!("{function} does not need {spare}")));
     }
     differences
 }
 
 #[test]
 fn roles_allow_what_functions_do_and_nothing_else() {
-    let used_by = used_on_all_paths();
-    assert_eq!(used_by.len(), 6, "all functions of the template");
-    let text = fs::read_to_string(template()).expect("the template");
-    assert_eq!(differences(&text, &used_by), [""; 0]);
+    let needed = needed(used_on_all_paths());
+    assert_eq!(needed.len(), 6, "all functions of the template");
+    let text = read_file(TRANSLATED);
+    assert_eq!(differences(&text, &needed), [""; 0]);
 
     // It would be noticed.
     let changed = |from: &str, to: &str| {
         assert!(text.contains(from), "{from}");
-        differences(&text.replace(from, to), &used_by)
+        differences(&text.replace(from, to), &needed)
     };
-    let lacking = changed("dynamodb:DeleteItem, ", "");
+    let lacking = changed(r#""dynamodb:DeleteItem", "#, "");
     assert_eq!(lacking.len(), 4, "every function with a journal: {lacking:?}");
     assert!(lacking[0].contains("lacks dynamodb:DeleteItem on"), "{lacking:?}");
-    let spare = changed("dynamodb:DeleteItem, ", "dynamodb:DeleteItem, dynamodb:Scan, ");
+    let spare = changed(r#""dynamodb:DeleteItem", "#, r#""dynamodb:DeleteItem", "dynamodb:Scan", "#);
     assert!(spare.len() == 4 && spare[0].contains("does not need dynamodb:Scan on"), "{spare:?}");
     let elsewhere = changed(
-        "Resource: [!GetAtt Relayed.Arn, !GetAtt Quarantine.Arn]",
-        "Resource: [!GetAtt Relayed.Arn, !GetAtt Alerts.Arn]",
+        r#"[{"Fn::GetAtt": ["Relayed", "Arn"]}, {"Fn::GetAtt": ["Quarantine", "Arn"]}]"#,
+        r#"[{"Fn::GetAtt": ["Relayed", "Arn"]}, {"Fn::GetAtt": ["Alerts", "Arn"]}]"#,
     );
     assert_eq!(elsewhere.len(), 4, "two missing, two spare: {elsewhere:?}");
-    let blind =
-        changed("ManagedPolicyArns: [!Ref TellPolicy, !Ref ReadLinesPolicy]", "ManagedPolicyArns: [!Ref TellPolicy]");
+    let blind = changed(r#", {"Ref": "ReadLinesPolicy"}"#, "");
     assert_eq!(blind.len(), 5, "what Lambda reads the source by: {blind:?}");
+}
+
+/// Without SAM's translator: CI's lint, which has it, holds the whole file to the template.
+#[test]
+fn the_translated_roles_are_those_of_the_template() {
+    let ours = read_file(TEMPLATE);
+    let functions: Vec<String> =
+        read(&ours).given(&mut Findings::default()).into_iter().map(|given| given.id).collect();
+    let [ours, translated] = [ours, read_file(TRANSLATED)].map(|text| granted(&text, &functions));
+    assert!(ours == translated, "`tests/template/lint.py --write` translates the template anew");
 }

@@ -10,7 +10,7 @@ say. Then `sam delete`: what is to outlive the stack does.
 
 What this does not show: ministack's event source knows no partial failures, bisecting or splits (`cargo tidemill replay`
 has them), asks for no permission (`tests/permissions.rs` compares the roles), and knows no alarms over queries: these are
-left out.
+left out. The functions are those of this machine's architecture: `artifact.py` builds the ones for AWS.
 
 Everything listens on loopback alone and is ended here. `--keep` leaves the folder with template and logs.
 """
@@ -26,8 +26,8 @@ import time
 import urllib.request
 from pathlib import Path
 
-PINNED = {"ministack": ["ministack[full]==1.5.33"], "sam": ["aws-sam-cli==1.170.0"]}
-ROOT = Path(__file__).resolve().parents[2]
+from tools import ROOT, fail, say, target, tool
+
 STACK = "tidemill-deploy-test"
 FLIGHTS = 1500
 # The pipelines that read flights.
@@ -36,34 +36,6 @@ READERS = ["alerts", "by-tail", "departures", "routes"]
 AT_MOST = 420
 # A stack is up in seconds; a start of a function, and its polling event source, take some more.
 PATIENCE = 120
-
-
-def say(text):
-    print(f"[{time.monotonic() - BEGAN:5.1f} s] {text}", flush=True)
-
-
-def fail(text):
-    raise SystemExit(f"deploy test: {text}")
-
-
-def target():
-    """Where cargo builds, as it says itself."""
-    command = ["cargo", "metadata", "--offline", "--no-deps", "--format-version", "1"]
-    return Path(json.loads(subprocess.check_output(command, cwd=ROOT))["target_directory"])
-
-
-def tool(name):
-    """The folder of programs of a tool, which is installed if need be. They pin one library differently: two folders."""
-    home = target() / "deploy-tools" / name
-    stamp = home / "installed"
-    if not stamp.exists() or stamp.read_text() != str(PINNED[name]):
-        say(f"installs {PINNED[name][0]}")
-        shutil.rmtree(home, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", home], check=True)
-        pip = [home / "bin/pip", "install", "--quiet", "--disable-pip-version-check", *PINNED[name]]
-        subprocess.run(pip, check=True)
-        stamp.write_text(str(PINNED[name]))
-    return home / "bin"
 
 
 def build(template, folder):
@@ -292,6 +264,5 @@ def main(arguments):
     return 0
 
 
-BEGAN = time.monotonic()
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -58,10 +58,15 @@ fn records_go_back_to_their_stream_once() {
     let project = project();
     let server = Server::start(&project, &["serve"]);
     let window = entry(9, "closure").replace("\"sequence\"", "\"other\"");
-    put(&project, &[entry(1, "decode"), entry(2, "decode"), entry(1, "decode"), entry(3, "misrouted"), window]);
+    let other = entry(2, "decode").replace("at line 1", "at line 7");
+    put(&project, &[entry(1, "decode"), other, entry(1, "decode"), entry(3, "misrouted"), window]);
 
     let dry = done(&project, &["redrive"]);
-    for part in ["2 to in, refused by pipe: decode", "1 to in, refused by pipe: misrouted", "1 stand there once more"] {
+    for part in [
+        "2 to in, refused by pipe: decode\n  1: expected value at line 1\n  1: expected value at line 7\n",
+        "1 to in, refused by pipe: misrouted\n",
+        "1 stand there once more",
+    ] {
         assert!(dry.stderr.contains(part), "no `{part}` in {}", dry.stderr);
     }
     assert!(dry.stderr.contains("not about a record") && dry.stderr.contains("--apply does it"), "{}", dry.stderr);

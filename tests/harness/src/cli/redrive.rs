@@ -1,5 +1,6 @@
 //! `cargo tidemill redrive`.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -35,6 +36,8 @@ back again. What an attempt that ended was about to put back may have been taken
 const AT_ONCE: usize = 100;
 /// How many are shown one by one.
 const SHOWN: usize = 10;
+/// How many messages of a reason are shown.
+const MESSAGES: usize = 3;
 
 /// Options of `redrive`.
 #[derive(Debug, Args)]
@@ -167,16 +170,7 @@ async fn put_back(
 
 fn text(sorted: &Sorted, style: Style) -> String {
     let Sorted { due, done, doubtful, unfit, repeats, unwanted } = sorted;
-    let mut groups: BTreeMap<(&str, &str, &str), (usize, &str)> = BTreeMap::new();
-    for entry in due {
-        let group = (entry.identity.stream.as_str(), entry.pipeline.as_str(), entry.reason.as_str());
-        groups.entry(group).or_insert((0, &entry.message)).0 += 1;
-    }
-    let mut text = String::new();
-    for ((stream, pipeline, reason), (count, message)) in groups {
-        let head = format!("{count} to {stream}, refused by {pipeline}: {reason}");
-        text.push_str(&format!("{}\n  {}\n", style.bold(&printable(&head)), style.dim(&cut(&printable(message)))));
-    }
+    let mut text = groups(due, style);
     if due.is_empty() {
         text.push_str("nothing is to be put back\n");
     }
@@ -194,6 +188,31 @@ fn text(sorted: &Sorted, style: Style) -> String {
     note(unfit.len(), "that cannot be put back:");
     for unfit in unfit.iter().take(SHOWN) {
         text.push_str(&format!("    {}: {}\n", unfit.sequence_number, unfit.why));
+    }
+    text
+}
+
+/// Entries by where they go, who refused them and why, each with what was said of most of them.
+fn groups(due: &[Entry], style: Style) -> String {
+    let mut groups: BTreeMap<(&str, &str, &str), BTreeMap<&str, usize>> = BTreeMap::new();
+    for entry in due {
+        let group = (entry.identity.stream.as_str(), entry.pipeline.as_str(), entry.reason.as_str());
+        *groups.entry(group).or_default().entry(&entry.message).or_default() += 1;
+    }
+    let mut text = String::new();
+    for ((stream, pipeline, reason), messages) in groups {
+        let count: usize = messages.values().sum();
+        let head = format!("{count} to {stream}, refused by {pipeline}: {reason}");
+        text.push_str(&format!("{}\n", style.bold(&printable(&head))));
+        let mut messages: Vec<(&str, usize)> = messages.into_iter().collect();
+        messages.sort_by_key(|(_, count)| Reverse(*count));
+        for (message, count) in messages.iter().take(MESSAGES) {
+            text.push_str(&format!("  {}\n", style.dim(&cut(&printable(&format!("{count}: {message}"))))));
+        }
+        let left: usize = messages.iter().skip(MESSAGES).map(|(_, count)| count).sum();
+        if left > 0 {
+            text.push_str(&format!("  {}\n", style.dim(&format!("{left}: in other words"))));
+        }
     }
     text
 }

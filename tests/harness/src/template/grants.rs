@@ -6,17 +6,17 @@ use std::collections::BTreeSet;
 use crate::findings::Findings;
 use crate::permission::Permission;
 
+use super::Template;
 use super::node::Node;
 use super::property::Reader;
-use super::{FUNCTION, Template};
 
 impl Template {
     /// What the role of the function `id` allows, each action on each resource. A function without a role of the template
-    /// is allowed nothing that can be told from here.
+    /// is allowed nothing that can be told from here. Reads what SAM makes of a template too, where the function is an
+    /// `AWS::Lambda::Function`.
     pub fn grants(&self, id: &str, findings: &mut Findings) -> BTreeSet<Permission> {
         let mut reader = Reader { path: &self.path, resolver: &self.resolver, findings };
-        let function = self.resource_of(FUNCTION, id);
-        let role = function.and_then(|function| function.at(&["Properties", "Role"])).and_then(attribute_of);
+        let role = self.resource(id).and_then(|function| function.at(&["Properties", "Role"])).and_then(attribute_of);
         let Some(role) = role.and_then(|role| self.resource_of("AWS::IAM::Role", role)) else { return BTreeSet::new() };
         let own = role.at(&["Properties", "Policies"]).map_or(&[][..], Node::items);
         let managed = role.at(&["Properties", "ManagedPolicyArns"]).map_or(&[][..], Node::items);
@@ -140,6 +140,19 @@ Resources:
         );
         assert_eq!(warnings, [""; 0]);
         assert_eq!(grants(TEMPLATE, "Bare").0, [""; 0]);
+    }
+
+    #[test]
+    fn what_sam_makes_of_it_is_read_too() {
+        let translated = r#"{"Resources": {
+            "Out": {"Type": "AWS::Kinesis::Stream"},
+            "Put": {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": {"Statement": [
+                {"Effect": "Allow", "Action": ["kinesis:PutRecords"], "Resource": [{"Fn::GetAtt": ["Out", "Arn"]}]}]}}},
+            "Role": {"Type": "AWS::IAM::Role", "Properties": {"ManagedPolicyArns": [{"Ref": "Put"}]}},
+            "F": {"Type": "AWS::Lambda::Function", "Properties": {"Role": {"Fn::GetAtt": ["Role", "Arn"]}}}
+        }}"#;
+        let out = String::from("kinesis:PutRecords on arn:aws:kinesis:us-east-1:000000000000:stream/Out");
+        assert_eq!(grants(translated, "F"), (vec![out], vec![]));
     }
 
     #[test]
