@@ -4,6 +4,7 @@ mod cpu;
 mod event;
 mod gate;
 mod hand;
+mod load;
 mod report;
 mod run;
 mod valgrind;
@@ -21,7 +22,7 @@ const EXAMPLES: &str = "\
 Examples:
   cargo tidemill bench                       all workloads, a million events each
   cargo tidemill bench w1 --events 100000    one of them, shorter
-  cargo tidemill bench --sweeps              keys, batches, windows, sessions, payloads
+  cargo tidemill bench --sweeps              keys, batches, windows, sessions, payloads, cold loads
   cargo tidemill bench run w1 whole          one measurement, as a line of JSON
 
 CPU time is that of one thread, so other work on the machine disturbs it little. AWS is left out:
@@ -62,6 +63,12 @@ struct Size {
 enum Command {
     /// Compare instructions, allocations, requests and write units with those that were accepted (takes valgrind)
     Gate,
+    /// Measure what a new environment does to read a state of so many keys
+    Load {
+        /// How many keys have an open window, about
+        #[arg(value_name = "KEYS", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
+        keys: u64,
+    },
     /// Measure once and print a line of JSON
     Run {
         /// The workload
@@ -122,7 +129,11 @@ fn main() -> ExitCode {
             report::line(&run(&workload, way, size.events, size.batch));
         }
         Some(Command::Gate) => return gate(),
-        None if arguments.sweeps => report::sweeps(arguments.size.events),
+        Some(Command::Load { keys }) => report::loads(&[keys]),
+        None if arguments.sweeps => {
+            report::sweeps(arguments.size.events);
+            report::loads(&[1_000, 10_000, 100_000, 1_000_000]);
+        }
         None => {
             let workloads = if arguments.workloads.is_empty() { all() } else { arguments.workloads };
             report::table(&workloads, arguments.size.events, arguments.size.batch);

@@ -123,7 +123,8 @@ impl<'a> Shape<'a> {
                 Value::Sequence => sequence = cut_at_quote(rest)?,
                 Value::Data => base64_simd::STANDARD.decode_append(cut_at_quote(rest)?, payloads).ok()?,
                 Value::Arrival => arrival = cut_seconds(rest)?,
-                Value::Identity => identity = cut_at_quote(rest)?,
+                Value::Identity if sequence.is_empty() => identity = cut_at_quote(rest)?,
+                Value::Identity => (*rest, identity) = (rest.strip_prefix(sequence)?, sequence),
             }
         }
         *rest = rest.strip_prefix(self.tail)?;

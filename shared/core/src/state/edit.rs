@@ -167,6 +167,14 @@ impl<C> KeyState<'_, C> {
         self.undo.push(Undo { id, before });
     }
 
+    /// The operator's cells in the slots from `first` on and before `end`, which does not lie before it, in order.
+    pub(crate) fn range(&self, first: &Slot, end: &Slot) -> impl Iterator<Item = &C> {
+        self.slots.range(first, end).filter_map(|(_, entry)| match entry.now.as_ref()? {
+            Cell::Operator(cell) => Some(cell),
+            _ => None,
+        })
+    }
+
     /// The taken slots from `first` on and before `end`, in order.
     pub(crate) fn slots(&self, first: Slot, end: Slot) -> Vec<Slot> {
         if first >= end {
