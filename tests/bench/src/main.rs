@@ -1,8 +1,10 @@
 //! What a record costs, from the invocation's bytes to the encoded commit.
 
 mod cpu;
+mod environment;
 mod event;
 mod gate;
+mod growth;
 mod hand;
 mod load;
 mod report;
@@ -63,6 +65,15 @@ struct Size {
 enum Command {
     /// Compare instructions, allocations, requests and write units with those that were accepted (takes valgrind)
     Gate,
+    /// Show how cost grows with events, as lines of JSON for plot.py
+    Growth {
+        /// How many keys have an open window and no events
+        #[arg(long, value_name = "KEYS", default_value_t = 0)]
+        idle: u64,
+        /// How many events
+        #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(10..))]
+        events: u64,
+    },
     /// Measure what a new environment does to read a state of so many keys
     Load {
         /// How many keys have an open window, about
@@ -129,6 +140,7 @@ fn main() -> ExitCode {
             report::line(&run(&workload, way, size.events, size.batch));
         }
         Some(Command::Gate) => return gate(),
+        Some(Command::Growth { idle, events }) => report::lines(&growth::growth(idle, events)),
         Some(Command::Load { keys }) => report::loads(&[keys]),
         None if arguments.sweeps => {
             report::sweeps(arguments.size.events);

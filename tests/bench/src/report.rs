@@ -1,5 +1,7 @@
 //! Figures as people and programs read them.
 
+use serde::Serialize;
+
 use crate::cpu;
 use crate::load::load;
 use crate::run::{Cost, Way, run};
@@ -20,6 +22,13 @@ pub(crate) fn line(cost: &Cost) {
         "peak_memory_kb": cpu::peak_memory(),
     });
     println!("{line}");
+}
+
+/// Points of a curve, each as a line of JSON.
+pub(crate) fn lines<T: Serialize>(points: &[T]) {
+    for point in points {
+        println!("{}", serde_json::to_string(point).expect("a point serialises"));
+    }
 }
 
 /// The phases of each workload.

@@ -51,6 +51,12 @@ pub(super) struct Stored<C> {
     bytes: usize,
 }
 
+impl<C> Kept<C> {
+    pub(super) fn other(cell: Cell<C>, due: Option<EventTime>, bytes: usize) -> Self {
+        Self::Other(Box::new(Stored { cell, due, bytes }))
+    }
+}
+
 impl<C> Entry<C> {
     const fn stored(cell: Cell<C>, due: Option<EventTime>, bytes: usize) -> Self {
         Self { now: Some(cell), due, bytes, kept: Kept::Same }
@@ -59,7 +65,7 @@ impl<C> Entry<C> {
     /// The first change of the step follows: what was committed is set aside.
     pub(super) fn touch(&mut self) {
         if let Some(cell) = self.now.take() {
-            self.kept = Kept::Other(Box::new(Stored { cell, due: self.due, bytes: self.bytes }));
+            self.kept = Kept::other(cell, self.due, self.bytes);
         }
     }
 

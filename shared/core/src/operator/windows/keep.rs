@@ -2,7 +2,7 @@
 
 use smallvec::{SmallVec, smallvec};
 
-use super::cell::{BoxedPane, PaneState, WindowCell};
+use super::cell::{PaneState, WindowCell};
 use super::{AggregateWindows, WindowState};
 use crate::aggregate::Aggregate;
 use crate::state::Slot;
@@ -15,7 +15,7 @@ pub(super) const WHOLE: Span = Span { start: EventTime::from_millis(i64::MIN), e
 /// The windows of an event: one, or a few that slide.
 pub(super) type Spans = SmallVec<[Span; 5]>;
 
-/// Takes the event into an accumulator. Called for a copy, which is kept only on success.
+/// Takes the event into an accumulator. On an error nothing of it is kept.
 type AddFn<'f, A> = &'f mut dyn FnMut(&mut <A as Aggregate>::State) -> Result<(), Reject>;
 
 /// An event on its way into windows.
@@ -83,14 +83,9 @@ impl<K, W, A: Aggregate> AggregateWindows<K, W, A> {
     }
 
     fn add_in(&self, slot: Slot, event: &mut Entering<'_, A>, state: &mut WindowState<'_, A>) -> Result<(), Reject> {
-        let (accumulator, pane) = match state.get(&slot) {
-            Some(cell) => (cell.accumulator.clone(), cell.pane.clone()),
-            None => (None, BoxedPane::default()),
-        };
-        let mut accumulator = accumulator.unwrap_or_else(|| self.aggregate.empty());
-        (event.add)(&mut accumulator)?;
-        state.put(slot, WindowCell { accumulator: Some(accumulator), pane });
-        Ok(())
+        let add =
+            |cell: &mut WindowCell<_>| (event.add)(cell.accumulator.get_or_insert_with(|| self.aggregate.empty()));
+        state.update(slot, WindowCell::marker, add)
     }
 
     /// The sessions of a key never touch: what does is one. So those that the event's own window touches lie side by
