@@ -210,25 +210,6 @@ impl<'a> Parser<'a> {
         Some(number)
     }
 
-    /// Behind a number of digits alone, if there is one.
-    #[inline]
-    fn skip_natural(&mut self) -> bool {
-        let bytes = self.text.as_bytes();
-        let mut end = self.at;
-        while first_eight(bytes, end).is_some_and(are_digits) {
-            end += 8;
-        }
-        while bytes.get(end).is_some_and(u8::is_ascii_digit) {
-            end += 1;
-        }
-        let is_plain = end == self.at + 1 || (end > self.at && bytes[self.at] != b'0');
-        if !is_plain || matches!(bytes.get(end), Some(b'.' | b'e' | b'E')) {
-            return false;
-        }
-        self.at = end;
-        true
-    }
-
     fn number<V: Visitor<'a>>(&mut self, visitor: V) -> Plain<V::Value> {
         if let Some(number) = self.natural() {
             return visitor.visit_u64(number);
@@ -268,7 +249,7 @@ impl<'a> Parser<'a> {
             b't' => self.word("true"),
             b'f' => self.word("false"),
             b'n' => self.word("null"),
-            _ if self.skip_natural() => Ok(()),
+            _ if self.natural().is_some() => Ok(()),
             _ => self.number_text().map(drop),
         }
     }
@@ -305,14 +286,6 @@ fn end_of_run(bytes: &[u8], mut at: usize) -> usize {
     }
     let is_special = |byte: &u8| *byte < b' ' || *byte == b'"' || *byte == b'\\';
     bytes[at..].iter().position(is_special).map_or(bytes.len(), |run| at + run)
-}
-
-/// Whether all of eight bytes are digits.
-#[inline]
-const fn are_digits(eight: u64) -> bool {
-    let digits = eight ^ (ONES * 0x30);
-    // The high bit of each byte over nine. A byte that carries over to the next has its own high bit set.
-    (digits.wrapping_add(ONES * 0x76) | digits) & (ONES * 0x80) == 0
 }
 
 #[inline]
