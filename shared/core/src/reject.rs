@@ -77,7 +77,7 @@ impl std::error::Error for Reject {}
 
 /// Runs user code; a panic becomes a [`Reject`]. `what` names the code in the message.
 ///
-/// Sound for our callers because user code only ever sees a clone of its one accumulator, which a panic throws away.
+/// Sound for our callers because user code sees no state but its one accumulator, of which a copy is put back after a panic.
 pub(crate) fn guard<T>(what: &str, run: impl FnOnce() -> Result<T, Reject>) -> Result<T, Reject> {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
         Err(Reject::new(Reason::Panicked, format!("{what} panicked: {}", panic_text(panic.as_ref()))))

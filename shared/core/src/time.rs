@@ -43,13 +43,35 @@ impl EventTime {
 impl fmt::Display for EventTime {
     /// RFC 3339 in UTC with milliseconds, `2013-01-01T05:00:00.000Z`; the bare number outside years 1 to 9999.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // By civil time: `jiff::Timestamp` ends a day early, to leave room for offsets.
-        let epoch = jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0);
-        match epoch.checked_add(jiff::SignedDuration::from_millis(self.0)) {
-            Ok(utc) if self.in_calendar() => write!(f, "{utc:.3}Z"),
-            _ => write!(f, "{}", self.0),
+        const DAY: i64 = 86_400_000;
+        if !self.in_calendar() {
+            return write!(f, "{}", self.0);
         }
+        // By civil date: `jiff::Timestamp` ends a day early, to leave room for offsets.
+        let days = jiff::Span::new().days(self.0.div_euclid(DAY));
+        let date = jiff::civil::date(1970, 1, 1).checked_add(days).map_err(|_| fmt::Error)?;
+        f.write_str(str::from_utf8(&rfc3339(date, self.0.rem_euclid(DAY))).expect("digits"))
     }
+}
+
+/// The instant `millis` into a day of the years 1 to 9999. Digit by digit: each result carries one.
+fn rfc3339(date: jiff::civil::Date, millis: i64) -> [u8; 24] {
+    let mut text = *b"0000-00-00T00:00:00.000Z";
+    let mut put = |place: usize, digits: usize, mut number: u32| {
+        for digit in text[place..place + digits].iter_mut().rev() {
+            *digit = b'0' + (number % 10) as u8;
+            number /= 10;
+        }
+    };
+    let millis = millis as u32;
+    put(0, 4, u32::from(date.year().unsigned_abs()));
+    put(5, 2, u32::from(date.month().unsigned_abs()));
+    put(8, 2, u32::from(date.day().unsigned_abs()));
+    put(11, 2, millis / 3_600_000);
+    put(14, 2, millis / 60_000 % 60);
+    put(17, 2, millis / 1_000 % 60);
+    put(20, 3, millis % 1_000);
+    text
 }
 
 /// A half-open span of event time `[start, end)`: the start belongs to it, the end does not.
@@ -77,6 +99,14 @@ mod tests {
         assert_eq!(EventTime::FIRST.to_string(), "0001-01-01T00:00:00.000Z");
         assert_eq!(EventTime::LAST.to_string(), "9999-12-31T23:59:59.999Z");
         assert_eq!(EventTime::from_millis(i64::MAX).to_string(), i64::MAX.to_string());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn it_reads_as_jiff_writes_it(millis in EventTime::FIRST.0..EventTime::LAST.0 - 86_400_000) {
+            let instant = jiff::Timestamp::from_millisecond(millis).expect("an instant");
+            proptest::prop_assert_eq!(EventTime(millis).to_string(), format!("{instant:.3}"));
+        }
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! What a record costs, from the invocation's bytes to the encoded commit.
 
 mod cpu;
+mod environment;
 mod event;
 mod gate;
+mod growth;
 mod hand;
+mod load;
 mod report;
 mod run;
 mod valgrind;
@@ -21,7 +24,7 @@ const EXAMPLES: &str = "\
 Examples:
   cargo tidemill bench                       all workloads, a million events each
   cargo tidemill bench w1 --events 100000    one of them, shorter
-  cargo tidemill bench --sweeps              keys, batches, windows, sessions, payloads
+  cargo tidemill bench --sweeps              keys, batches, windows, sessions, payloads, cold loads
   cargo tidemill bench run w1 whole          one measurement, as a line of JSON
 
 CPU time is that of one thread, so other work on the machine disturbs it little. AWS is left out:
@@ -62,6 +65,21 @@ struct Size {
 enum Command {
     /// Compare instructions, allocations, requests and write units with those that were accepted (takes valgrind)
     Gate,
+    /// Show how cost grows with events, as lines of JSON for plot.py
+    Growth {
+        /// How many keys have an open window and no events
+        #[arg(long, value_name = "KEYS", default_value_t = 0)]
+        idle: u64,
+        /// How many events
+        #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(10..))]
+        events: u64,
+    },
+    /// Measure what a new environment does to read a state of so many keys
+    Load {
+        /// How many keys have an open window, about
+        #[arg(value_name = "KEYS", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
+        keys: u64,
+    },
     /// Measure once and print a line of JSON
     Run {
         /// The workload
@@ -122,7 +140,12 @@ fn main() -> ExitCode {
             report::line(&run(&workload, way, size.events, size.batch));
         }
         Some(Command::Gate) => return gate(),
-        None if arguments.sweeps => report::sweeps(arguments.size.events),
+        Some(Command::Growth { idle, events }) => report::lines(&growth::growth(idle, events)),
+        Some(Command::Load { keys }) => report::loads(&[keys]),
+        None if arguments.sweeps => {
+            report::sweeps(arguments.size.events);
+            report::loads(&[1_000, 10_000, 100_000, 1_000_000]);
+        }
         None => {
             let workloads = if arguments.workloads.is_empty() { all() } else { arguments.workloads };
             report::table(&workloads, arguments.size.events, arguments.size.batch);

@@ -1,6 +1,9 @@
 //! Figures as people and programs read them.
 
+use serde::Serialize;
+
 use crate::cpu;
+use crate::load::load;
 use crate::run::{Cost, Way, run};
 use crate::workload::{Clicks, Windows, Workload};
 
@@ -19,6 +22,13 @@ pub(crate) fn line(cost: &Cost) {
         "peak_memory_kb": cpu::peak_memory(),
     });
     println!("{line}");
+}
+
+/// Points of a curve, each as a line of JSON.
+pub(crate) fn lines<T: Serialize>(points: &[T]) {
+    for point in points {
+        println!("{}", serde_json::to_string(point).expect("a point serialises"));
+    }
 }
 
 /// The phases of each workload.
@@ -69,5 +79,15 @@ pub(crate) fn sweeps(events: u64) {
     for payload in [100, 1_000, 10_000] {
         // An invocation holds 6 MB at most.
         vary(format!("payload {payload} B"), Clicks { payload, ..plain }, 500.min(4_000_000 / payload));
+    }
+}
+
+/// What a new environment does before its first batch, by keys with an open window.
+pub(crate) fn loads(keys: &[u64]) {
+    println!("{:<34} {:>10} {:>10} {:>10}", "cold load of", "state", "requests", "CPU time");
+    for keys in keys {
+        let load = load(*keys);
+        let (megabytes, millis) = (load.state_bytes as f64 / 1e6, load.cpu.as_secs_f64() * 1e3);
+        println!("{:<34} {megabytes:>7.1} MB {:>10} {millis:>7.0} ms", format!("keys {keys}"), load.requests);
     }
 }

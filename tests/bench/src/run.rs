@@ -174,7 +174,7 @@ fn step(state: &mut dyn Shard, progress: &mut Progress, mut records: &[Record<'_
 
 /// A sink that counts.
 #[derive(Default)]
-struct Counted {
+pub(crate) struct Counted {
     outputs: AtomicUsize,
 }
 

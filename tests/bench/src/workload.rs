@@ -58,6 +58,8 @@ pub(crate) enum Windows {
 impl Clicks {
     /// What the others are compared with.
     pub(crate) const PLAIN: Self = Self { keys: 1_000, payload: 100, windows: Windows::Tumbling(60) };
+    /// In windows that no event closes.
+    pub(crate) const FOR_EVER: Self = Self { windows: Windows::Tumbling(100_000_000), ..Self::PLAIN };
 }
 
 #[derive(Deserialize)]

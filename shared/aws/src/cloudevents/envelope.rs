@@ -59,7 +59,7 @@ impl<'a> Envelope<'a> {
             },
             panenumber: (result.number > 0).then_some(result.number),
             resultkey: Some(self.result_key(&to.sink, result)),
-            ..self.event(index, "tidemill.result", Content::made(&result.value))
+            ..self.event(index, "tidemill.result", Content::Json(&result.value))
         };
         output(to, &result.partition_key, event.bytes())
     }
@@ -141,8 +141,17 @@ impl<'a> Envelope<'a> {
         if result.number > 0 {
             add(&result.number.to_be_bytes());
         }
-        format!("{:032x}", XxHash3_128::oneshot(&hashed))
+        hexadecimal(XxHash3_128::oneshot(&hashed))
     }
+}
+
+/// The 32 digits of a hash.
+fn hexadecimal(hash: u128) -> String {
+    let mut digits = [0; 32];
+    for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(hash.to_be_bytes()) {
+        *pair = [byte >> 4, byte & 0xf].map(|digit| b"0123456789abcdef"[usize::from(digit)]);
+    }
+    str::from_utf8(&digits).expect("digits").to_owned()
 }
 
 fn pane(id: &PaneId) -> Pane<'_> {

@@ -51,33 +51,24 @@ pub(super) struct Pane<'a> {
 
 /// The event's data. Exactly one of the two.
 pub(super) enum Content<'a> {
-    Json(&'a RawValue),
+    Json(&'a [u8]),
     Binary(String),
 }
 
 impl<'a> Content<'a> {
-    /// Bytes of our own making: verbatim.
-    pub(super) fn made(bytes: &'a [u8]) -> Self {
-        serde_json::from_slice(bytes).map_or_else(|_| Self::binary(bytes), Self::Json)
-    }
-
     /// Bytes that anyone may have made: verbatim if every JSON parser takes them inside an event, else base64. Lone
     /// surrogates, numbers beyond a double and nesting too deep would make the whole event unreadable.
     pub(super) fn found(bytes: &'a [u8]) -> Self {
         let nested = |raw: &RawValue| serde_json::from_str::<[Value; 1]>(&format!("[{raw}]")).is_ok();
         match serde_json::from_slice::<&RawValue>(bytes) {
-            Ok(raw) if nested(raw) => Self::Json(raw),
-            _ => Self::binary(bytes),
+            Ok(raw) if nested(raw) => Self::Json(raw.get().as_bytes()),
+            _ => Self::Binary(base64_simd::STANDARD.encode_to_string(bytes)),
         }
-    }
-
-    fn binary(bytes: &[u8]) -> Self {
-        Self::Binary(base64_simd::STANDARD.encode_to_string(bytes))
     }
 
     fn len(&self) -> usize {
         match self {
-            Self::Json(json) => json.get().len(),
+            Self::Json(json) => json.len(),
             Self::Binary(base64) => base64.len(),
         }
     }

@@ -67,7 +67,7 @@ impl Envelope<'_> {
         let event = Event {
             time: event::time(time),
             subject: subject.map(|subject| extent.text(subject)),
-            ..self.event(index, "tidemill.quarantine", Content::Json(&data))
+            ..self.event(index, "tidemill.quarantine", Content::Json(data.get().as_bytes()))
         };
         output(to, partition_key, event.bytes())
     }

@@ -53,6 +53,9 @@ struct Shape<'a> {
     source: SourceShard,
     /// The values in the order in which they stand, each with the text before it.
     values: [(&'a [u8], Value); 5],
+    /// How long partition key and sequence number are in the first record.
+    partition_key: usize,
+    sequence: usize,
     /// The text behind the last value.
     tail: &'a [u8],
     /// How long the first record is, and about how long its payload: the others will not be much different.
@@ -109,7 +112,9 @@ impl<'a> Shape<'a> {
             (before, value)
         });
         let source = SourceShard::new(first.event_source_arn, shard);
-        Some(Self { source, values, tail: &records[behind..length], length, payload: data.len() / 4 * 3 })
+        let (partition_key, sequence) = (partition_key.len(), sequence_number.len());
+        let (tail, payload) = (&records[behind..length], data.len() / 4 * 3);
+        Some(Self { source, values, partition_key, sequence, tail, length, payload })
     }
 
     /// Cuts the next record off.
@@ -119,11 +124,12 @@ impl<'a> Shape<'a> {
         for (text, value) in &self.values {
             *rest = rest.strip_prefix(*text)?;
             match value {
-                Value::PartitionKey => partition_key = plain_text(cut_at_quote(rest)?)?,
-                Value::Sequence => sequence = cut_at_quote(rest)?,
+                Value::PartitionKey => partition_key = plain_text(cut(rest, self.partition_key)?)?,
+                Value::Sequence => sequence = cut(rest, self.sequence)?,
                 Value::Data => base64_simd::STANDARD.decode_append(cut_at_quote(rest)?, payloads).ok()?,
                 Value::Arrival => arrival = cut_seconds(rest)?,
-                Value::Identity => identity = cut_at_quote(rest)?,
+                Value::Identity if sequence.is_empty() => identity = cut_at_quote(rest)?,
+                Value::Identity => (*rest, identity) = (rest.strip_prefix(sequence)?, sequence),
             }
         }
         *rest = rest.strip_prefix(self.tail)?;
@@ -135,6 +141,17 @@ impl<'a> Shape<'a> {
     }
 }
 
+/// What stands before the next quote, perhaps as long as before. Quotes within are noticed by who looks at the text.
+fn cut<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
+    match rest.split_at_checked(length) {
+        Some((text, behind @ [b'"', ..])) => {
+            *rest = behind;
+            Some(text)
+        }
+        _ => cut_at_quote(rest),
+    }
+}
+
 fn cut_at_quote<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let (text, behind) = rest.split_at(memchr(b'"', rest)?);
     *rest = behind;
@@ -143,7 +160,7 @@ fn cut_at_quote<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
 
 /// A JSON string that stands for itself.
 fn plain_text(text: &[u8]) -> Option<&str> {
-    let is_plain = text.iter().all(|byte| *byte >= b' ' && *byte != b'\\');
+    let is_plain = text.iter().all(|byte| *byte >= b' ' && *byte != b'\\' && *byte != b'"');
     is_plain.then(|| str::from_utf8(text).ok())?
 }
 

@@ -14,6 +14,7 @@ pub use windows::{AggregateWindows, Early, EmitFn, Migrations, Pane};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use smallvec::SmallVec;
 
 use crate::read::Subject;
 use crate::state::{KeyState, Slot};
@@ -84,11 +85,15 @@ pub(crate) struct Turn<'t, K> {
 impl<K: Key> Turn<'_, K> {
     /// Sends values, all of the same cause and about the same instant. Those of one sink are numbered from `first`.
     pub(crate) fn emit(&mut self, time: EventTime, cause: &Cause, first: u32, values: Vec<Delivery>) {
-        let mut numbers = BTreeMap::new();
+        // Few sinks, mostly one.
+        let mut counts: SmallVec<[(u16, u32); 2]> = SmallVec::new();
         for Delivery { sink, value } in values {
-            let next = numbers.entry(sink).or_insert(first);
-            let number = *next;
-            *next = number.saturating_add(1);
+            let at = counts.iter().position(|(other, _)| *other == sink).unwrap_or(counts.len());
+            if at == counts.len() {
+                counts.push((sink, first));
+            }
+            let number = counts[at].1;
+            counts[at].1 = number.saturating_add(1);
             self.outputs.push(Output::Result(Emission {
                 sink,
                 key: self.subject.bytes.clone(),

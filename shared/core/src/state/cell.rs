@@ -23,20 +23,15 @@ pub(crate) enum Cell<C> {
 }
 
 impl<C: Serialize + DeserializeOwned> Cell<C> {
-    /// The stored bytes, as this version of the pipeline writes them.
-    pub(super) fn encode(&self, version: u32) -> Result<Vec<u8>, Reject> {
-        // Enough for most, so that they do not grow from nothing.
-        let mut bytes = Vec::with_capacity(64);
+    /// Appends the stored bytes, as this version of the pipeline writes them.
+    pub(super) fn encode(&self, version: u32, bytes: &mut Vec<u8>) -> Result<(), Reject> {
         match self {
-            Self::Operator(cell) => {
-                version::mark(version, &mut bytes).and_then(|()| codec::encode_into(cell, &mut bytes))
-            }
-            Self::Taken(until) => codec::encode_into(until, &mut bytes),
-            Self::Commits(commits) => codec::encode_into(commits, &mut bytes),
-            Self::Floor(floor) => codec::encode_into(floor, &mut bytes),
-            Self::Output => codec::encode_into(&(), &mut bytes),
-        }?;
-        Ok(bytes)
+            Self::Operator(cell) => version::mark(version, bytes).and_then(|()| codec::encode_into(cell, bytes)),
+            Self::Taken(until) => codec::encode_into(until, bytes),
+            Self::Commits(commits) => codec::encode_into(commits, bytes),
+            Self::Floor(floor) => codec::encode_into(floor, bytes),
+            Self::Output => codec::encode_into(&(), bytes),
+        }
     }
 
     /// The cell in stored bytes; `operators` reads those of a cell of the operator, given the version that wrote it.

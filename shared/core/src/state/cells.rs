@@ -51,6 +51,12 @@ pub(super) struct Stored<C> {
     bytes: usize,
 }
 
+impl<C> Kept<C> {
+    pub(super) fn other(cell: Cell<C>, due: Option<EventTime>, bytes: usize) -> Self {
+        Self::Other(Box::new(Stored { cell, due, bytes }))
+    }
+}
+
 impl<C> Entry<C> {
     const fn stored(cell: Cell<C>, due: Option<EventTime>, bytes: usize) -> Self {
         Self { now: Some(cell), due, bytes, kept: Kept::Same }
@@ -59,7 +65,7 @@ impl<C> Entry<C> {
     /// The first change of the step follows: what was committed is set aside.
     pub(super) fn touch(&mut self) {
         if let Some(cell) = self.now.take() {
-            self.kept = Kept::Other(Box::new(Stored { cell, due: self.due, bytes: self.bytes }));
+            self.kept = Kept::other(cell, self.due, self.bytes);
         }
     }
 
@@ -105,6 +111,8 @@ pub(crate) struct Cells<C> {
     bytes: usize,
     /// The version of the pipeline that writes them.
     version: u32,
+    /// The slot that was read last, and its bytes: most cells of an image lie in the same one.
+    last_slot: Option<(Vec<u8>, Slot)>,
 }
 
 /// What the operator says of its cells.
@@ -126,6 +134,7 @@ impl<C> Cells<C> {
             due: BTreeSet::new(),
             bytes: 0,
             version,
+            last_slot: None,
         }
     }
 
@@ -145,18 +154,24 @@ impl<C> Cells<C> {
     }
 
     pub(crate) fn install(&mut self) {
-        for id in std::mem::take(&mut self.touched) {
-            let Some(slots) = self.keys.get_mut(&id.key) else { continue };
-            let Some(entry) = slots.get_mut(&id.slot) else { continue };
-            self.bytes -= entry.committed_bytes();
-            if entry.now.is_some() {
-                self.bytes += entry.bytes;
-                entry.kept = Kept::Same;
-            } else {
-                slots.remove(&id.slot);
-                self.forget_if_empty(&id.key);
+        let Self { keys, touched, bytes, .. } = self;
+        for of_key in touched.chunk_by(|a, b| a.key == b.key) {
+            let Some(slots) = keys.get_mut(&of_key[0].key) else { continue };
+            for id in of_key {
+                let Some(entry) = slots.get_mut(&id.slot) else { continue };
+                *bytes -= entry.committed_bytes();
+                if entry.now.is_some() {
+                    *bytes += entry.bytes;
+                    entry.kept = Kept::Same;
+                } else {
+                    slots.remove(&id.slot);
+                }
+            }
+            if slots.is_empty() {
+                keys.remove(&of_key[0].key);
             }
         }
+        touched.clear();
     }
 
     pub(crate) fn discard(&mut self) {
@@ -193,16 +208,18 @@ impl<C> Cells<C> {
 
     /// Puts a cell among the kept ones, or takes it away. No step is in progress.
     fn keep(&mut self, id: CellId, entry: Option<Entry<C>>) {
-        let slots = self.keys.entry(id.key.clone()).or_default();
         let (due, bytes) = entry.as_ref().map_or((None, 0), |entry| (entry.due, entry.bytes));
         let before = match entry {
-            Some(entry) => slots.insert(id.slot.clone(), entry),
-            None => slots.remove(&id.slot),
+            Some(entry) => self.keys.entry(id.key.clone()).or_default().insert(id.slot.clone(), entry),
+            None => {
+                let before = self.keys.get_mut(&id.key).and_then(|slots| slots.remove(&id.slot));
+                self.forget_if_empty(&id.key);
+                before
+            }
         };
         let (due_before, bytes_before) = before.map_or((None, 0), |before| (before.due, before.bytes));
         move_due(&mut self.due, &id, due_before, due);
         self.bytes = self.bytes + bytes - bytes_before;
-        self.forget_if_empty(&id.key);
     }
 }
 
@@ -218,23 +235,27 @@ pub(super) fn move_due(all: &mut BTreeSet<Due>, id: &CellId, before: Option<Even
 impl<C: Serialize + DeserializeOwned> Cells<C> {
     /// What the step changed, by key.
     pub(crate) fn changes(&mut self) -> Result<Vec<Change>, Reject> {
-        self.touched.sort_unstable();
-        self.touched.dedup();
+        sort(&mut self.touched);
         let Self { keys, touched, version, .. } = self;
-        let mut encoder = Encoder { version: *version, last: None };
-        let encoded = |id: &CellId| {
-            let entry = keys.get_mut(&id.key)?.get_mut(&id.slot)?;
-            let change = encoder.change(&id.key, &id.slot, entry.now.as_ref());
-            Some(change.inspect(|change| entry.bytes = change.bytes()))
-        };
-        touched.iter().filter_map(encoded).collect()
+        let mut encoder = Encoder::of(*version);
+        let mut changes = Vec::with_capacity(touched.len());
+        for of_key in touched.chunk_by(|a, b| a.key == b.key) {
+            let Some(slots) = keys.get_mut(&of_key[0].key) else { continue };
+            for id in of_key {
+                let Some(entry) = slots.get_mut(&id.slot) else { continue };
+                let change = encoder.change(&id.key, &id.slot, entry.now.as_ref())?;
+                entry.bytes = change.bytes();
+                changes.push(change);
+            }
+        }
+        Ok(changes)
     }
 
     /// All cells of the range as of the last commit, without the step in progress.
     pub(crate) fn image(&self, range: &PartRange) -> Result<Vec<Change>, Reject> {
         let inside = self.keys.range(StateKey::before(range.first)..).take_while(|(key, _)| key.hash <= range.last);
         let cells = inside.flat_map(|(key, slots)| slots.iter().map(move |(slot, entry)| (key, slot, entry)));
-        let mut encoder = Encoder { version: self.version, last: None };
+        let mut encoder = Encoder::of(self.version);
         let kept = |(key, slot, entry): (_, _, &Entry<C>)| {
             entry.committed().map(|(_, cell)| encoder.change(key, slot, Some(cell)))
         };
@@ -244,7 +265,7 @@ impl<C: Serialize + DeserializeOwned> Cells<C> {
     /// Takes in a change read from the journal.
     pub(crate) fn restore(&mut self, change: &Change, rules: &dyn Rules<C>) -> Result<(), Corrupt> {
         let key = StateKey::of(KeyBytes::stored(&change.key));
-        let id = CellId { key, slot: codec::decode(&change.slot)? };
+        let id = CellId { key, slot: self.slot(&change.slot)? };
         let cell = change
             .value
             .as_deref()
@@ -256,6 +277,17 @@ impl<C: Serialize + DeserializeOwned> Cells<C> {
         });
         self.keep(id, entry);
         Ok(())
+    }
+
+    fn slot(&mut self, bytes: &[u8]) -> Result<Slot, Corrupt> {
+        match &self.last_slot {
+            Some((last, slot)) if last == bytes => Ok(slot.clone()),
+            _ => {
+                let slot: Slot = codec::decode(bytes)?;
+                self.last_slot = Some((bytes.to_vec(), slot.clone()));
+                Ok(slot)
+            }
+        }
     }
 
     /// Takes in a cell of a parent's state, if it is this shard's: `is_own` says so of a key.
@@ -283,24 +315,62 @@ impl<C: Serialize + DeserializeOwned> Cells<C> {
     }
 }
 
-/// Encodes cells, and remembers the bytes of the last slot: neighbours mostly lie in the same window.
+/// Sorts and removes repeats.
+fn sort(ids: &mut Vec<CellId>) {
+    // A hash beside a place is sorted with less work than what it stands for.
+    let mut order: Vec<(u64, usize)> = ids.iter().enumerate().map(|(place, id)| (id.key.hash, place)).collect();
+    order.sort_unstable();
+    let mut unsorted: Vec<Option<CellId>> = ids.drain(..).map(Some).collect();
+    ids.extend(order.into_iter().filter_map(|(_, place)| unsorted[place].take()));
+    ids.chunk_by_mut(|a, b| a.key.hash == b.key.hash).for_each(<[CellId]>::sort_unstable);
+    ids.dedup();
+}
+
+/// Encodes cells, and remembers the bytes of the last few slots: most cells lie in the same windows.
 struct Encoder {
     version: u32,
-    last: Option<(Slot, Vec<u8>)>,
+    slots: Vec<(Slot, Vec<u8>)>,
+    /// How many slots there were in all.
+    seen: usize,
+    value: Vec<u8>,
 }
 
 impl Encoder {
+    /// How many slots are remembered.
+    const SLOTS: usize = 8;
+
+    const fn of(version: u32) -> Self {
+        Self { version, slots: Vec::new(), seen: 0, value: Vec::new() }
+    }
+
     fn change<C: Serialize + DeserializeOwned>(
         &mut self,
         key: &StateKey,
         slot: &Slot,
         cell: Option<&Cell<C>>,
     ) -> Result<Change, Reject> {
-        let bytes = match &self.last {
-            Some((last, bytes)) if last == slot => bytes.clone(),
-            _ => self.last.insert((slot.clone(), codec::encode(slot)?)).1.clone(),
+        let slot = self.slot(slot)?.to_vec();
+        self.value.clear();
+        cell.map_or(Ok(()), |cell| cell.encode(self.version, &mut self.value))?;
+        let value = cell.map(|_| self.value.as_slice().to_vec());
+        Ok(Change { key: key.bytes.as_slice().to_vec(), slot, value })
+    }
+
+    fn slot(&mut self, slot: &Slot) -> Result<&[u8], Reject> {
+        let known = self.slots.iter().position(|(other, _)| other == slot);
+        let place = match known {
+            Some(place) => place,
+            None => {
+                let entry = (slot.clone(), codec::encode(slot)?);
+                let place = self.seen % Self::SLOTS;
+                match self.slots.get_mut(place) {
+                    Some(oldest) => *oldest = entry,
+                    None => self.slots.push(entry),
+                }
+                self.seen += 1;
+                place
+            }
         };
-        let value = cell.map(|cell| cell.encode(self.version)).transpose()?;
-        Ok(Change { key: key.bytes.as_slice().to_vec(), slot: bytes, value })
+        Ok(&self.slots[place].1)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::cells::{CellId, Cells, Due, Entry, Kept, move_due};
 use super::slots::Slots;
 use super::{Cell, Rules, Slot, StateKey};
-use crate::{EventTime, KeyBytes};
+use crate::{EventTime, KeyBytes, Reject};
 
 /// The state as one record or firing sees and changes it. Dropped without [`finish`](Self::finish), it changed nothing.
 pub(crate) struct Edit<'c, C> {
@@ -135,6 +135,36 @@ impl<C> KeyState<'_, C> {
         self.change(slot, Some(cell), at);
     }
 
+    /// Changes the operator's cell in a slot, or one made by `fresh` if there is none, in place. What the change leaves
+    /// behind if it fails is undone with the edit. It must not change when the cell is due.
+    pub(crate) fn update(
+        &mut self,
+        slot: Slot,
+        fresh: impl FnOnce() -> C,
+        change: impl FnOnce(&mut C) -> Result<(), Reject>,
+    ) -> Result<(), Reject>
+    where
+        C: Clone,
+    {
+        let entry = self.slots.get_mut(&slot);
+        let Some(Entry { now: Some(Cell::Operator(cell)), due, kept, bytes }) = entry else {
+            let mut cell = fresh();
+            change(&mut cell)?;
+            self.put(slot, cell);
+            return Ok(());
+        };
+        let before = Cell::Operator(cell.clone());
+        let before = if matches!(kept, Kept::Same) {
+            *kept = Kept::other(before, *due, *bytes);
+            Before::Kept
+        } else {
+            Before::Touched(Some(before), *due)
+        };
+        // Before user code is called: it may panic.
+        self.undo.push(Undo { id: CellId { key: self.key.clone(), slot }, before });
+        change(cell)
+    }
+
     pub(crate) fn remove(&mut self, slot: Slot) {
         self.change(slot, None, None);
     }
@@ -165,6 +195,14 @@ impl<C> KeyState<'_, C> {
             before
         };
         self.undo.push(Undo { id, before });
+    }
+
+    /// The operator's cells in the slots from `first` on and before `end`, which does not lie before it, in order.
+    pub(crate) fn range(&self, first: &Slot, end: &Slot) -> impl Iterator<Item = &C> {
+        self.slots.range(first, end).filter_map(|(_, entry)| match entry.now.as_ref()? {
+            Cell::Operator(cell) => Some(cell),
+            _ => None,
+        })
     }
 
     /// The taken slots from `first` on and before `end`, in order.

@@ -1,5 +1,7 @@
 //! What is stored of a window.
 
+use std::ops::{Deref, DerefMut};
+
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{EventTime, Span, Timing};
@@ -17,8 +19,8 @@ pub(crate) struct WindowCell<S> {
         deserialize_with = "something"
     )]
     pub(super) accumulator: Option<S>,
-    #[serde(default, skip_serializing_if = "PaneState::is_fresh")]
-    pub(super) pane: PaneState,
+    #[serde(default, skip_serializing_if = "BoxedPane::is_fresh")]
+    pub(super) pane: BoxedPane,
 }
 
 /// What a window has sent, and what it is to send.
@@ -48,15 +50,51 @@ pub(super) struct PaneState {
 impl<S> WindowCell<S> {
     /// A window whose records lie elsewhere.
     pub(super) fn marker() -> Self {
-        Self { accumulator: None, pane: PaneState::default() }
+        Self { accumulator: None, pane: BoxedPane::default() }
+    }
+}
+
+/// The same in little space: most windows have sent nothing and are to send nothing but their result.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(from = "PaneState", into = "PaneState")]
+pub(super) struct BoxedPane(Option<Box<PaneState>>);
+
+static FRESH: PaneState =
+    PaneState { next_index: 0, closed: false, news: 0, early: None, silent: false, replaces: Vec::new() };
+
+impl BoxedPane {
+    fn is_fresh(&self) -> bool {
+        **self == FRESH
+    }
+}
+
+impl Deref for BoxedPane {
+    type Target = PaneState;
+
+    fn deref(&self) -> &PaneState {
+        self.0.as_deref().unwrap_or(&FRESH)
+    }
+}
+
+impl DerefMut for BoxedPane {
+    fn deref_mut(&mut self) -> &mut PaneState {
+        self.0.get_or_insert_default()
+    }
+}
+
+impl From<PaneState> for BoxedPane {
+    fn from(pane: PaneState) -> Self {
+        Self((pane != FRESH).then(|| Box::new(pane)))
+    }
+}
+
+impl From<BoxedPane> for PaneState {
+    fn from(pane: BoxedPane) -> Self {
+        pane.0.map_or(Self::default(), |pane| *pane)
     }
 }
 
 impl PaneState {
-    fn is_fresh(&self) -> bool {
-        *self == Self::default()
-    }
-
     /// Whether something was sent of it.
     pub(super) const fn has_results(&self) -> bool {
         self.next_index > 0 && !self.silent

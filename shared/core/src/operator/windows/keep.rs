@@ -15,7 +15,7 @@ pub(super) const WHOLE: Span = Span { start: EventTime::from_millis(i64::MIN), e
 /// The windows of an event: one, or a few that slide.
 pub(super) type Spans = SmallVec<[Span; 5]>;
 
-/// Takes the event into an accumulator. Called for a copy, which is kept only on success.
+/// Takes the event into an accumulator. On an error nothing of it is kept.
 type AddFn<'f, A> = &'f mut dyn FnMut(&mut <A as Aggregate>::State) -> Result<(), Reject>;
 
 /// An event on its way into windows.
@@ -70,8 +70,11 @@ impl<K, W, A: Aggregate> AggregateWindows<K, W, A> {
         if open.is_empty() {
             return Ok(open);
         }
-        self.add_in(Slot::Slice(slice.start), event, state)?;
-        for slot in open.iter().copied().map(Slot::window) {
+        let slot = Slot::Slice(slice.start);
+        // With a slice come the windows that are open then, and each stays until it takes no more records.
+        let is_new = state.get(&slot).is_none();
+        self.add_in(slot, event, state)?;
+        for slot in open.iter().copied().map(Slot::window).filter(|_| is_new) {
             if state.get(&slot).is_none() {
                 state.put(slot, WindowCell::marker());
             }
@@ -80,14 +83,9 @@ impl<K, W, A: Aggregate> AggregateWindows<K, W, A> {
     }
 
     fn add_in(&self, slot: Slot, event: &mut Entering<'_, A>, state: &mut WindowState<'_, A>) -> Result<(), Reject> {
-        let (accumulator, pane) = match state.get(&slot) {
-            Some(cell) => (cell.accumulator.clone(), cell.pane.clone()),
-            None => (None, PaneState::default()),
-        };
-        let mut accumulator = accumulator.unwrap_or_else(|| self.aggregate.empty());
-        (event.add)(&mut accumulator)?;
-        state.put(slot, WindowCell { accumulator: Some(accumulator), pane });
-        Ok(())
+        let add =
+            |cell: &mut WindowCell<_>| (event.add)(cell.accumulator.get_or_insert_with(|| self.aggregate.empty()));
+        state.update(slot, WindowCell::marker, add)
     }
 
     /// The sessions of a key never touch: what does is one. So those that the event's own window touches lie side by
@@ -133,13 +131,12 @@ impl<K, W, A: Aggregate> AggregateWindows<K, W, A> {
         let pane = if session == window {
             cell.pane
         } else {
-            let mut pane = into.pane;
-            let is_void = cell.pane.has_results();
-            pane.replaces.extend(cell.pane.replaces);
-            pane.replaces.extend(is_void.then_some(session));
+            let mut pane = PaneState::from(into.pane);
+            pane.replaces.extend(cell.pane.replaces.iter().copied());
+            pane.replaces.extend(cell.pane.has_results().then_some(session));
             pane.news += cell.pane.news;
             pane.early = [pane.early, cell.pane.early].into_iter().flatten().min();
-            pane
+            pane.into()
         };
         let accumulator = match (into.accumulator, cell.accumulator) {
             (Some(mut into), Some(from)) => {
@@ -162,8 +159,8 @@ impl<K, W, A: Aggregate> AggregateWindows<K, W, A> {
             return Ok(state.get(&Slot::window(window)).and_then(|cell| cell.accumulator.clone()));
         };
         let mut value = None;
-        for slot in state.slots(Slot::Slice(window.start), Slot::Slice(window.end)) {
-            let Some(slice) = state.get(&slot).and_then(|cell| cell.accumulator.clone()) else { continue };
+        for cell in state.range(&Slot::Slice(window.start), &Slot::Slice(window.end)) {
+            let Some(slice) = cell.accumulator.clone() else { continue };
             match &mut value {
                 Some(value) => merge(&self.aggregate, value, slice)?,
                 None => value = Some(slice),

@@ -135,7 +135,10 @@ impl<K: Key, W: Accepts<A>, A: Aggregate> AggregateWindows<K, W, A> {
         let id = PaneId { window, timing, index: pane.next_index, replaces: pane.replaces.clone() };
         let result = self.result(keeping, &id, turn, state);
         let sent = matches!(&result, Ok(values) if !values.is_empty());
-        state.put(slot, WindowCell { accumulator, pane: pane.fired(timing, sent) });
+        // One that takes no more records is forgotten at once.
+        if !self.is_gone(window, turn.now.watermark) {
+            state.put(slot, WindowCell { accumulator, pane: pane.fired(timing, sent).into() });
+        }
         match result {
             Ok(values) => {
                 let time = if window.end.in_calendar() { window.end } else { turn.now.time };
