@@ -238,3 +238,44 @@ fn a_file_that_is_cut_short_changed_or_of_something_else_is_refused_before_anyth
     }
     assert_eq!(json_of(&project, &["departures"]), before);
 }
+
+#[test]
+fn a_sweep_tells_of_sealed_shards_and_an_export_of_a_freed_one_says_so() {
+    let project = Project::new(TEMPLATE, SCENARIO);
+    let begun = |shard: u32, began: &str, first: &str, last: &str| {
+        let mut record = init(&journal("departures", shard));
+        record["schema"]["starting_sequence"] = json!(began);
+        record["schema"]["hash_range"] = json!({"first": first, "last": last});
+        record
+    };
+    let (seal, freed) = ("2026-11-24T12:00:00.000Z", 1_795_521_600_000_i64);
+    let sealed = |tick: Option<i64>| {
+        let mut seal = json!({
+            "inc": 7, "ring": 4, "n": 2, "kind": "seal", "oldest": 0,
+            "progress": {"watermark": 5, "highest": 7, "arrival": 120_000},
+        });
+        if let Some(tick) = tick {
+            seal["tick"] = json!(tick);
+        }
+        seal
+    };
+    let keep = |tick: Option<i64>| {
+        project.keep(&[
+            (journal("departures", 0), vec![begun(0, "1", "00", "99"), sealed(tick)]),
+            (journal("departures", 1), vec![begun(1, "5", "00", "99")]),
+        ]);
+    };
+    keep(None);
+    let waiting = "sealed                           1 shards, since whose children have begun no day has passed";
+    for arguments in [&["sweep"][..], &["sweep", "--delete"], &["sweep", "--delete"]] {
+        holds(&done(&project, arguments), &[waiting]);
+    }
+    keep(Some(freed));
+    assert!(!done(&project, &["sweep"]).contains("sealed"), "nothing is left to be freed");
+    let at = |project: &Project| json_of(project, &["departures", "--shard", "0", "--commit", "2"])["freed"].clone();
+    assert_eq!(at(&project), json!(seal));
+    holds(&done(&project, &["departures", "--shard", "0", "--commit", "2"]), &["freed", "of all that it held"]);
+    exported(&project);
+    done(&project, &["restore", "d.zst", "--yes"]);
+    assert_eq!(at(&project), json!(seal));
+}

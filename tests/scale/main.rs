@@ -1,14 +1,20 @@
 //! A large state: what a batch costs, and that no invocation stalls. Slow, so run it by hand:
-//! `cargo test --test scale -- --ignored --nocapture`
+//! `cargo test --test scale -- --ignored --nocapture`, or with `KEYS=10000` for one row.
 
+mod trace;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
 use tidemill::handler::{Handler, Limits, Work};
 use tidemill::{Json, Kinesis, OutOfOrder, Pipeline, Tumbling};
 use tidemill_core::{EventTime, Position, Record, SequenceNumber};
-use tidemill_journal::{Deadline, Incarnation, MemoryStore};
+use tidemill_journal::{Deadline, Incarnation, JournalId, MemoryStore, PartName, Record as Commit, Ring, Store};
+use tracing_subscriber::layer::SubscriberExt;
+
 use tidemill_tests::{Inbox, Metered, Usage};
+use trace::{Clock, Invocation, Parts, cpu_time, phases};
 
 const STREAM: &str = "arn:aws:kinesis:us-east-1:123456789012:stream/clicks";
 const SHARD: &str = "shardId-000000000000";
@@ -81,18 +87,37 @@ struct Measured {
     keys: u64,
     per_batch: f64,
     parts_per_batch: f64,
-    median: Duration,
-    hundredth: Duration,
-    longest: Duration,
-    /// Write units of parts in the longest.
-    longest_parts: usize,
+    /// By how long they took.
+    invocations: Vec<Invocation>,
     load: Duration,
 }
 
-/// Of this thread: the machine may be busy.
-fn cpu_time() -> Duration {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0))
+/// The commits of the one journal, as they are written.
+struct Commits<'s> {
+    store: &'s Metered,
+    journal: JournalId,
+    number: u64,
+    parts: BTreeMap<u64, PartName>,
+}
+
+impl<'s> Commits<'s> {
+    fn of(store: &'s Metered) -> Self {
+        let journal = JournalId { pipeline: "clicks".into(), stream: STREAM.into(), shard: SHARD.into() };
+        Self { store, journal, number: 0, parts: BTreeMap::new() }
+    }
+
+    /// What was committed since this was last asked.
+    async fn follow(&mut self) -> (usize, Parts) {
+        let (mut commits, mut parts) = (0, Parts::default());
+        let ring = Ring::of(1_024).expect("a ring");
+        loop {
+            let item = self.store.read_slot(&self.journal, ring.slot(self.number + 1)).await.expect("answers");
+            let Some(item) = item.filter(|item| item.number == self.number + 1) else { return (commits, parts) };
+            self.number += 1;
+            commits += 1;
+            parts.take(&Commit::decode(&item.body).expect("a record"), &mut self.parts);
+        }
+    }
 }
 
 async fn measure(keys: u64) -> Measured {
@@ -100,6 +125,7 @@ async fn measure(keys: u64) -> Measured {
     let new = || Handler::new(pipeline(), &store, &inbox, Limits::default(), Box::new(|| Incarnation(1)));
     let mut handler = new();
     let mut clicks = Clicks { keys, sequence: 0, random: 1 };
+    let mut commits = Commits::of(&store);
     let mut next = 0;
     while next < keys {
         let batch = clicks.batch(|_| {
@@ -108,18 +134,23 @@ async fn measure(keys: u64) -> Measured {
         });
         let records = clicks.records(&batch);
         handler.handle(STREAM, SHARD, Work::Records(&records), Deadline::NONE).await.expect("done");
+        commits.follow().await;
     }
     let before = store.usage();
-    let mut times = Vec::with_capacity(BATCHES);
-    for _ in 0..BATCHES {
+    let mut invocations = Vec::with_capacity(BATCHES);
+    for at in 0..BATCHES {
         let batch = clicks.batch(Clicks::draw);
         let records = clicks.records(&batch);
-        let (started, used) = (cpu_time(), store.usage());
+        let (used, _) = (store.usage(), phases());
+        let started = cpu_time();
         handler.handle(STREAM, SHARD, Work::Records(&records), Deadline::NONE).await.expect("done");
-        times.push((cpu_time() - started, store.usage().since(used).part_units));
+        let (time, phases) = (cpu_time() - started, phases());
+        let Usage { slot_units, part_units, .. } = store.usage().since(used);
+        let (commits, parts) = commits.follow().await;
+        invocations.push(Invocation { at, time, phases, commits, slot_units, part_units, parts });
     }
     let Usage { slot_units, part_units, .. } = store.usage().since(before);
-    times.sort();
+    invocations.sort_by_key(|invocation| invocation.time);
     let started = cpu_time();
     let batch = clicks.batch(Clicks::draw);
     let records = clicks.records(&batch);
@@ -128,10 +159,7 @@ async fn measure(keys: u64) -> Measured {
         keys,
         per_batch: (slot_units + part_units) as f64 / BATCHES as f64,
         parts_per_batch: part_units as f64 / BATCHES as f64,
-        median: times[BATCHES / 2].0,
-        hundredth: times[BATCHES - BATCHES / 100].0,
-        longest: times[BATCHES - 1].0,
-        longest_parts: times[BATCHES - 1].1,
+        invocations,
         load: cpu_time() - started,
     }
 }
@@ -140,20 +168,23 @@ async fn measure(keys: u64) -> Measured {
 #[ignore = "takes minutes"]
 fn no_invocation_stalls_however_large_the_state() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-    println!("  live keys   write units a batch   of it parts   median   1 in 100   longest   its parts   cold load");
-    for keys in [50, 10_000, 1_000_000] {
-        let m = runtime.block_on(measure(keys));
+    println!("  live keys   write units a batch   of it parts   median   1 in 100   longest   cold load");
+    let only = std::env::var("KEYS").ok().and_then(|keys| keys.parse().ok());
+    for keys in [50, 10_000, 1_000_000].into_iter().filter(|keys| only.is_none_or(|only: u64| only == *keys)) {
+        let clocked = tracing_subscriber::registry().with(Clock);
+        let m = tracing::subscriber::with_default(clocked, || runtime.block_on(measure(keys)));
+        let ms = |time: Duration| time.as_secs_f64() * 1e3;
+        let [median, hundredth, longest] =
+            [BATCHES / 2, BATCHES - BATCHES / 100, BATCHES - 1].map(|at| ms(m.invocations[at].time));
         println!(
-            "{:>11} {:>21.1} {:>13.1} {:>5.1} ms {:>7.1} ms {:>6.1} ms {:>11} {:>8.0} ms",
+            "{:>11} {:>21.1} {:>13.1} {median:>5.1} ms {hundredth:>7.1} ms {longest:>6.1} ms {:>8.0} ms",
             m.keys,
             m.per_batch,
             m.parts_per_batch,
-            m.median.as_secs_f64() * 1e3,
-            m.hundredth.as_secs_f64() * 1e3,
-            m.longest.as_secs_f64() * 1e3,
-            m.longest_parts,
-            m.load.as_secs_f64() * 1e3,
+            ms(m.load),
         );
+        m.invocations[BATCHES / 2..].iter().take(1).for_each(|median| println!("  median: {median}"));
+        m.invocations.iter().rev().take(3).for_each(|long| println!("          {long}"));
     }
 }
 
