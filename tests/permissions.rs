@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 
 use tempfile::TempDir;
 use tidemill_harness::findings::Findings;
@@ -47,38 +48,39 @@ fn used(options: Options) -> Permissions {
     report.functions.into_iter().map(|share| (share.function, share.permissions)).collect()
 }
 
-/// Every scenario with ticks, kills, shards that are split and merged, and a record for the quarantine; and once more with
-/// so many commits that parts of the state are written and deleted.
+/// A scenario with ticks, kills, shards that are split and merged, and a record for the quarantine; and one with a journal
+/// once more, with so many commits that parts of the state are written and deleted.
+fn runs(folder: &Path, scenario: &str) -> Vec<Options> {
+    let events = if scenario == "relay" { "relay" } else { "departures" };
+    let lines = read_file(&format!("events/{events}/input.jsonl"));
+    let first = |count: usize| lines.lines().take(count).collect::<Vec<_>>().join("\n");
+    let file = |name: &str, text: &[u8]| {
+        let path = folder.join(format!("{scenario}-{name}"));
+        fs::write(&path, text).expect("written");
+        Some(path)
+    };
+    let input = file("all", &[b"\xff\xfe no text\n", first(2_000).as_bytes()].concat());
+    // A function without key takes no ticks.
+    let ticks = if scenario == "relay" { 0 } else { 3 };
+    let all = Options { input, ticks, kills: 5, reshards: 3, seed: 7, ..Options::of(scenario) };
+    let input = file("short", first(SHORT).as_bytes());
+    let short = Options { input, batch_size: Some(1), ..Options::of(scenario) };
+    let has_journal = !["by-tail", "relay"].contains(&scenario);
+    [Some(all), has_journal.then_some(short)].into_iter().flatten().collect()
+}
+
+/// All runs of all scenarios, at once: each by itself waits much.
 fn used_on_all_paths() -> Permissions {
     let folder = TempDir::new().expect("a folder");
+    let scenarios = ["departures", "routes", "alerts", "by-tail", "rotations", "relay"];
+    let runs = scenarios.into_iter().flat_map(|scenario| runs(folder.path(), scenario));
     let mut used_by = Permissions::new();
-    for (scenario, input) in [
-        ("departures", "departures"),
-        ("routes", "departures"),
-        ("alerts", "departures"),
-        ("by-tail", "departures"),
-        ("rotations", "departures"),
-        ("relay", "relay"),
-    ] {
-        let events = Path::new(env!("CARGO_MANIFEST_DIR")).join("../events").join(input).join("input.jsonl");
-        let lines = fs::read_to_string(events).expect("the events");
-        let first = |count: usize| lines.lines().take(count).collect::<Vec<_>>().join("\n");
-        let file = |name: &str, text: &[u8]| {
-            let path = folder.path().join(format!("{scenario}-{name}"));
-            fs::write(&path, text).expect("written");
-            Some(path)
-        };
-        let input = file("all", &[b"\xff\xfe no text\n", first(2_000).as_bytes()].concat());
-        // A function without key takes no ticks.
-        let ticks = if scenario == "relay" { 0 } else { 3 };
-        let all = Options { input, ticks, kills: 5, reshards: 3, seed: 7, ..Options::of(scenario) };
-        let input = file("short", first(SHORT).as_bytes());
-        let short = Options { input, batch_size: Some(1), ..Options::of(scenario) };
-        let has_journal = !["by-tail", "relay"].contains(&scenario);
-        for (function, permissions) in [Some(all), has_journal.then_some(short)].into_iter().flatten().flat_map(used) {
+    thread::scope(|scope| {
+        let threads: Vec<_> = runs.map(|options| scope.spawn(move || used(options))).collect();
+        for (function, permissions) in threads.into_iter().flat_map(|thread| thread.join().expect("it ran")) {
             used_by.entry(function).or_default().extend(permissions);
         }
-    }
+    });
     used_by
 }
 
