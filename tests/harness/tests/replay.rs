@@ -105,6 +105,20 @@ fn a_program_that_somebody_else_has_built_runs_where_it_lies() {
 }
 
 #[test]
+fn what_a_kept_run_sent_can_be_printed_again() {
+    let project = project(&["a", "b"]);
+    let tail = |arguments: &[&str]| project.tidemill(&[&["tail", "Out", "--run", "test"], arguments].concat());
+    let none = tail(&[]);
+    assert!(none.stderr.contains("no run of `test` is kept"), "{}", none.stderr);
+    assert_eq!(project.tidemill(&["replay", "test", "--keep"]).code, Some(0));
+    assert_eq!(tail(&["--raw"]).stdout.lines().count(), 3);
+    let one = json(&tail(&["--json", "--count", "1"]));
+    assert_eq!(one["data"]["data"]["key"], "a");
+    let other = project.tidemill(&["tail", "other", "--run", "test"]);
+    assert!(other.stderr.contains("holds no stream `other`; it holds out"), "{}", other.stderr);
+}
+
+#[test]
 fn records_that_are_trimmed_are_never_delivered() {
     let project = project(&["a", "b", "c", "d"]);
     project.write("events/test/expected.jsonl", &expected(&["a", "d"]));
