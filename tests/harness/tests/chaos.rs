@@ -51,6 +51,7 @@ fn faults_of_every_kind_happen_and_make_no_difference() {
         "partly_put",
         "split",
         "timed_out",
+        "transaction_conflict",
     ];
     assert_eq!(injected, BTreeSet::from(all));
 }

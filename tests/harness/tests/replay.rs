@@ -105,6 +105,44 @@ fn a_program_that_somebody_else_has_built_runs_where_it_lies() {
 }
 
 #[test]
+fn what_a_kept_run_sent_can_be_printed_again() {
+    let project = project(&["a", "b"]);
+    let tail = |arguments: &[&str]| project.tidemill(&[&["tail", "Out", "--run", "test"], arguments].concat());
+    let none = tail(&[]);
+    assert!(none.stderr.contains("no run of `test` is kept"), "{}", none.stderr);
+    assert_eq!(project.tidemill(&["replay", "test", "--keep"]).code, Some(0));
+    assert_eq!(tail(&["--raw"]).stdout.lines().count(), 3);
+    let one = json(&tail(&["--json", "--count", "1"]));
+    assert_eq!(one["data"]["data"]["key"], "a");
+    let other = project.tidemill(&["tail", "other", "--run", "test"]);
+    assert!(other.stderr.contains("holds no stream `other`; it holds out"), "{}", other.stderr);
+}
+
+#[test]
+fn records_that_are_trimmed_are_never_delivered() {
+    let project = project(&["a", "b", "c", "d"]);
+    project.write("events/test/expected.jsonl", &expected(&["a", "d"]));
+    let file = "events/test/expected.jsonl";
+    let report = json(&project.tidemill(&["replay", "test", "--trim", "2..3", "--expect", file, "--json"]));
+    assert_eq!((&report["verdict"], &report["records"]), (&"holds".into(), &2.into()));
+    assert_eq!(delivered(&project), ["a,d", ""]);
+    let outcome = project.tidemill(&["replay", "test", "--trim", "4..9"]);
+    assert!(outcome.stdout.contains("not compared"), "{}", outcome.stdout);
+    assert_eq!(project.tidemill(&["replay", "test", "--trim", "0..3"]).code, Some(2));
+}
+
+#[test]
+fn single_kinds_of_faults_happen_as_often_as_asked_for() {
+    let project = project(&["a", "b", "c", "d"]);
+    let options = ["replay", "test", "--batch-size", "1", "--json"];
+    let faults = ["--fault", "answer_lost=2", "--fault", "batch_repeated"];
+    let report = json(&project.tidemill(&[&options[..], &faults].concat()));
+    assert_eq!(report["faults"], serde_json::json!({"answer_lost": 2, "batch_repeated": 1}));
+    let refused = project.tidemill(&["replay", "test", "--fault", "stale_reed"]);
+    assert!(refused.stderr.contains("did you mean `stale_read`?"), "{}", refused.stderr);
+}
+
+#[test]
 fn errors_crashes_and_timeouts_fail_the_whole_batch() {
     for key in ["error-1", "crash-1", "hang-1"] {
         let project = project(&["a", key]);

@@ -25,11 +25,15 @@ pub enum FaultKind {
     KinesisUnanswered,
     /// Kinesis takes some records of a PutRecords request and refuses the others.
     PartlyPut,
+    /// DynamoDB refuses a write, since another transaction is at its item.
+    TransactionConflict,
+    /// DynamoDB answers a read that is not strongly consistent as before a write of the last second.
+    StaleRead,
 }
 
 impl FaultKind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::AnswerLost,
         Self::BatchRepeated,
         Self::DynamodbThrottled,
@@ -37,13 +41,35 @@ impl FaultKind {
         Self::KinesisThrottled,
         Self::KinesisUnanswered,
         Self::PartlyPut,
+        Self::TransactionConflict,
+        Self::StaleRead,
     ];
+
+    /// The name by which options call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AnswerLost => "answer_lost",
+            Self::BatchRepeated => "batch_repeated",
+            Self::DynamodbThrottled => "dynamodb_throttled",
+            Self::DynamodbUnanswered => "dynamodb_unanswered",
+            Self::KinesisThrottled => "kinesis_throttled",
+            Self::KinesisUnanswered => "kinesis_unanswered",
+            Self::PartlyPut => "partly_put",
+            Self::TransactionConflict => "transaction_conflict",
+            Self::StaleRead => "stale_read",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
 
     /// The most times in a row that it strikes. An SDK tries a request four times, so six get through to the function.
     pub(super) const fn longest(self) -> u64 {
         match self {
             Self::DynamodbThrottled | Self::KinesisThrottled => 6,
-            Self::PartlyPut => 3,
+            Self::PartlyPut | Self::TransactionConflict => 3,
             _ => 1,
         }
     }
@@ -69,14 +95,19 @@ struct Planned {
 impl Faults {
     /// Plans `count` faults of each kind within the first `span` moments of its kind.
     pub fn deal(seed: u64, count: u64, span: u64) -> Self {
+        Self::deal_each(seed, &FaultKind::ALL.map(|kind| (kind, count)), span)
+    }
+
+    /// Plans so many faults of these kinds, likewise.
+    pub fn deal_each(seed: u64, counts: &[(FaultKind, u64)], span: u64) -> Self {
         let mut random = Random::new(seed ^ 0x0066_6175_6c74_7321);
-        let plan = |kind: FaultKind| {
+        let plan = |&(kind, count): &(FaultKind, u64)| {
             let mut ahead: Vec<(u64, u64)> =
                 (0..count).map(|_| (random.below(span.max(1)), 1 + random.below(kind.longest()))).collect();
             ahead.sort_unstable_by(|one, other| other.cmp(one));
             (kind, Planned { ahead, ..Planned::default() })
         };
-        Self { seed, planned: Mutex::new(FaultKind::ALL.into_iter().map(plan).collect()) }
+        Self { seed, planned: Mutex::new(counts.iter().map(plan).collect()) }
     }
 
     /// Whether there are any, past or to come.
@@ -138,6 +169,15 @@ mod tests {
         assert!(faults.is_none());
         assert!(moments(&faults, FaultKind::PartlyPut).is_empty());
         assert_eq!(faults.strike_among(FaultKind::PartlyPut, 3), None);
+    }
+
+    #[test]
+    fn names_are_those_of_reports() {
+        for kind in FaultKind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+            assert_eq!(FaultKind::named(kind.name()), Some(kind));
+        }
+        assert_eq!(FaultKind::named("other"), None);
     }
 
     #[test]

@@ -7,7 +7,10 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand};
 
+use crate::chaos::FaultKind;
 use crate::error::Error;
+use crate::findings::listed;
+use crate::near::did_you_mean;
 use crate::replay::{Expect, Options};
 
 use super::completions::CompletionsArguments;
@@ -45,6 +48,7 @@ Examples:
   cargo tidemill replay --batch-size 1                   other batches, same results
   cargo tidemill replay --kill 10 --seed 7               ten kills at moments of that seed
   cargo tidemill replay --environments 3                 no environment sees a shard twice in a row
+  cargo tidemill replay --fault transaction_conflict=5   one kind of fault; --chaos has them all
   cargo tidemill replay --recycle 10                     each begins cold after ten invocations
   cargo tidemill replay --input my.jsonl --quarantine -  own records; what could not be processed
   cargo tidemill replay w1 --input nexmark.jsonl.gz --expect expected.jsonl.gz
@@ -160,6 +164,10 @@ pub(super) struct ReplayArguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Records")]
     limit: Option<u64>,
 
+    /// Let the records A to B leave the stream before they are read, as if an outage had lasted too long
+    #[arg(long, value_name = "A..B", value_parser = trim, help_heading = "Records")]
+    trim: Option<Numbers>,
+
     /// Leave the input open: windows that no record closed stay open
     #[arg(long, help_heading = "Records")]
     no_drain: bool,
@@ -230,6 +238,11 @@ pub(super) struct ReplayArguments {
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, help_heading = "Delivery")]
     kill: u64,
 
+    /// Let this go wrong N times, once if left out: answer_lost, batch_repeated, dynamodb_throttled,
+    /// dynamodb_unanswered, kinesis_throttled, kinesis_unanswered, partly_put, stale_read, transaction_conflict
+    #[arg(long, value_name = "KIND[=N]", value_parser = fault, conflicts_with = "chaos", help_heading = "Delivery")]
+    fault: Vec<(FaultKind, u64)>,
+
     /// Split or merge shards of each source stream N times while records come
     #[arg(
         long,
@@ -244,7 +257,7 @@ pub(super) struct ReplayArguments {
     /// Replay with the faults of a seed, and without, and compare: kills, timeouts, batches that come again,
     /// throttling, answers that are lost, PutRecords that fail in part, reshards. A..B is all seeds from A to B
     #[arg(long, value_name = "SEED|A..B", value_parser = seeds, conflicts_with = "seed", help_heading = "Delivery")]
-    chaos: Option<Seeds>,
+    chaos: Option<Numbers>,
 
     /// Choose the moments of the kills, and what becomes of shards when
     #[arg(long, value_name = "S", default_value_t = 1, help_heading = "Delivery")]
@@ -279,7 +292,8 @@ pub(super) struct ReplayArguments {
     )]
     realtime: Option<f64>,
 
-    /// Let shards take of the function what they take on AWS: 1,000 records and 1 MiB a second
+    /// Let shards take of the function what they take on AWS: 1,000 records and 1 MiB a second; and give it what they
+    /// give: five reads and 2 MiB a second
     #[arg(long, help_heading = "Delivery")]
     limits: bool,
 
@@ -300,16 +314,33 @@ fn minutes(text: &str) -> Result<Tick, String> {
     }
 }
 
-/// Seeds, the last one among them.
+/// Numbers, the last one among them.
 #[derive(Debug, Clone)]
-struct Seeds(RangeInclusive<u64>);
+struct Numbers(RangeInclusive<u64>);
 
-fn seeds(text: &str) -> Result<Seeds, String> {
+fn seeds(text: &str) -> Result<Numbers, String> {
     let (first, last) = text.split_once("..").unwrap_or((text, text));
     match (first.parse(), last.trim_start_matches('=').parse()) {
-        (Ok(first), Ok(last)) if first <= last => Ok(Seeds(first..=last)),
+        (Ok(first), Ok(last)) if first <= last => Ok(Numbers(first..=last)),
         _ => Err(String::from("a number such as 7, or two such as 1..50, of which the second is not the smaller one")),
     }
+}
+
+fn trim(text: &str) -> Result<Numbers, String> {
+    let Numbers(range) = seeds(text)?;
+    if *range.start() == 0 { Err(String::from("records are counted from 1")) } else { Ok(Numbers(range)) }
+}
+
+/// A kind of fault, and how many there are of it.
+fn fault(text: &str) -> Result<(FaultKind, u64), String> {
+    let (name, count) = text.split_once('=').unwrap_or((text, "1"));
+    let known = || {
+        let near = did_you_mean(name, FaultKind::ALL.map(FaultKind::name));
+        format!("there are {}{near}", listed(FaultKind::ALL.map(FaultKind::name)))
+    };
+    let kind = FaultKind::named(name).ok_or_else(known)?;
+    let count = count.parse().map_err(|_| String::from("a number behind the equals sign"))?;
+    Ok((kind, count))
 }
 
 fn factor(text: &str) -> Result<f64, String> {
@@ -322,7 +353,7 @@ fn factor(text: &str) -> Result<f64, String> {
 impl ReplayArguments {
     /// The seeds whose faults are asked for.
     pub(super) fn seeds(&self) -> Option<RangeInclusive<u64>> {
-        self.chaos.as_ref().map(|Seeds(seeds)| seeds.clone())
+        self.chaos.as_ref().map(|Numbers(seeds)| seeds.clone())
     }
 
     /// An error where a factor stands in the place of the scenario.
@@ -342,6 +373,7 @@ impl ReplayArguments {
             input: self.input.clone(),
             partition_key: self.partition_key.clone(),
             limit: self.limit,
+            trim: self.trim.as_ref().map(|Numbers(range)| range.clone()),
             expect: match &self.expect {
                 None => Expect::Scenario,
                 Some(path) if path.as_os_str() == "none" => Expect::Nothing,
@@ -353,6 +385,7 @@ impl ReplayArguments {
             sticky: self.sticky,
             recycle: self.recycle,
             kills: self.kill,
+            faults: self.fault.clone(),
             reshards: self.reshard,
             seed: self.seed,
             ticks: self.ticks,

@@ -114,7 +114,12 @@ fn injected(chaos: &Chaos) -> Vec<(&'static str, String)> {
         ),
         (
             "DynamoDB",
-            &[("dynamodb_throttled", "requests throttled"), ("dynamodb_unanswered", "done and said to have failed")],
+            &[
+                ("dynamodb_throttled", "requests throttled"),
+                ("dynamodb_unanswered", "done and said to have failed"),
+                ("transaction_conflict", "in conflict"),
+                ("stale_read", "stale reads"),
+            ],
         ),
         (
             "Kinesis",

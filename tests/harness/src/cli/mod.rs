@@ -69,7 +69,7 @@ async fn perform(command: Command, template: Option<PathBuf>) -> Result<ExitCode
         Command::Tail(tail) => tail::run(tail, template).await,
         Command::Watch(watch) => watch::run(watch, template).await,
         Command::Redrive(redrive) => unless_interrupted(redrive::run(redrive, template)).await,
-        Command::Doctor(doctor) => doctor::run(&doctor, template.as_deref()),
+        Command::Doctor(doctor) => unless_interrupted(doctor::run(&doctor, template.as_deref())).await,
         Command::Completions(completions) => completions::run(&completions),
         Command::Bench { arguments } => unless_interrupted(bench::run(arguments)).await,
         Command::List => list::run(template.as_deref()),

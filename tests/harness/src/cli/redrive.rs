@@ -118,7 +118,7 @@ impl RedriveArguments {
             }
             let name = crate::streams::called(template).into_iter().find(|(name, _)| *name == self.quarantine);
             let name = name.map_or_else(|| self.quarantine.clone(), |(_, stream)| stream);
-            let mut records = read_kept(&kept.run(scenario), &name)?;
+            let mut records = read_kept(&kept.run(scenario), &name, None)?;
             records.retain(since);
             return Ok((records, format!("the kept run of {scenario}")));
         }

@@ -10,8 +10,11 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::error::Error;
-use crate::streams::{Follower, From, Streams, Taken, resolve};
+use crate::kept::Kept;
+use crate::streams::{Follower, From, Streams, Taken, read_kept, resolve};
+use crate::template::Template;
 
+use super::outputs::unless_closed;
 use super::place::PlaceArguments;
 use super::serve::ended;
 use super::style::Style;
@@ -23,6 +26,7 @@ Examples:
   cargo tidemill tail departures --from start         all that is there, and what comes
   cargo tidemill tail departures --from 10m --for 5s  what came in the last ten minutes
   cargo tidemill tail departures --count 1 --json     the next record, whole
+  cargo tidemill tail departures --run departures     what a kept run sent (replay --keep)
   cargo tidemill tail quarantine --raw --aws          payloads as they are
 
 STREAM is a stream's name, its logical id in the template, or what a pipeline calls it. All shards are followed, and \
@@ -47,6 +51,10 @@ pub(super) struct TailArguments {
     #[arg(long = "for", value_name = "TIME", value_parser = super::duration::parse)]
     lasts: Option<Duration>,
 
+    /// Print what the kept run of this scenario sent there, and end
+    #[arg(long, value_name = "SCENARIO", conflicts_with_all = ["account", "from", "lasts"], help_heading = "Where")]
+    run: Option<String>,
+
     #[command(flatten)]
     place: PlaceArguments,
 
@@ -61,6 +69,9 @@ pub(super) struct TailArguments {
 
 /// Prints records until there are enough, the time is over, nobody reads them, or the user ends it.
 pub(super) async fn run(arguments: TailArguments, template: Option<PathBuf>) -> Result<ExitCode, Error> {
+    if let Some(scenario) = &arguments.run {
+        return arguments.print_kept(scenario, template.as_deref());
+    }
     // Asked before anything is shown: a signal that comes at once counts.
     let ended = ended()?;
     let streams = Streams::open(&arguments.place.place(), template.as_deref()).await?;
@@ -93,6 +104,24 @@ impl TailArguments {
             (None, Some(lasts)) => format!("{} s are over", lasts.as_secs_f64()),
             (None, None) => String::from("Ctrl-C"),
         }
+    }
+
+    /// Prints the records of a run that is over.
+    fn print_kept(&self, scenario: &str, template: Option<&Path>) -> Result<ExitCode, Error> {
+        let here = std::env::current_dir().map_err(|source| Error::system("tell the current folder", source))?;
+        let path = Template::locate(template, &here)?;
+        let account = Kept::beside(path.parent().unwrap_or(&here)).run(scenario);
+        if account.since().is_none() {
+            return Err(Error::NotFound(format!(
+                "no run of `{scenario}` is kept: `cargo tidemill replay {scenario} --keep` keeps one"
+            )));
+        }
+        let style = Style::of_stdout();
+        let wanted = self.count.map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX));
+        let records = read_kept(&account, &self.stream, template)?;
+        let written = records.iter().take(wanted).try_for_each(|taken| self.write(taken, style));
+        unless_closed(written).map_err(|source| Error::writing(Path::new("standard output"), source))?;
+        Ok(ExitCode::SUCCESS)
     }
 
     async fn print(&self, follower: &mut Follower) -> Result<(), Error> {

@@ -62,6 +62,12 @@ pub(super) async fn run(arguments: WatchArguments, template: Option<PathBuf>) ->
     for doubt in doubts {
         terminal.warn(&doubt.to_string());
     }
+    for function in &functions {
+        if let Some(schedule) = function.schedule.as_ref().filter(|schedule| schedule.every.is_none()) {
+            let (id, expression) = (&function.id, &schedule.expression);
+            terminal.warn(&format!("{id} gets no ticks here: of schedules only rate(…) is followed, not {expression}"));
+        }
+    }
     let ids: Vec<&str> = functions.iter().map(|function| function.id.as_str()).collect();
     eprint!("{}", greeting(&serving, &ids));
     let running = watch::run(&serving, functions, release, Arc::clone(&terminal) as Arc<dyn Progress>);

@@ -6,11 +6,11 @@ use crate::template::{Node, Resource};
 
 use super::{Diagnosis, Subject};
 
-const JOURNAL: [&str; 5] = ["GetItem", "Query", "PutItem", "DeleteItem", "ConditionCheckItem"];
-const SOURCE: [&str; 3] = ["GetShardIterator", "GetRecords", "ListShards"];
+pub(super) const JOURNAL: [&str; 5] = ["GetItem", "Query", "PutItem", "DeleteItem", "ConditionCheckItem"];
+pub(super) const SOURCE: [&str; 3] = ["GetShardIterator", "GetRecords", "ListShards"];
 /// The function looks at its sinks when it starts, if it may.
-const SINK: [&str; 2] = ["PutRecords", "DescribeStreamSummary"];
-const TABLE: [&str; 2] = ["UpdateItem", "DescribeTable"];
+pub(super) const SINK: [&str; 2] = ["PutRecords", "DescribeStreamSummary"];
+pub(super) const TABLE: [&str; 2] = ["UpdateItem", "DescribeTable"];
 
 /// Actions that a policy allows, and on what.
 struct Allowed {

@@ -5,9 +5,24 @@ use crate::template::stream_arn;
 use super::{Diagnosis, Subject};
 
 /// A request to AWS takes up to 5 s here, and is tried again; below that no batch is safe to end.
-const LEAST_TIMEOUT: i64 = 10;
+pub(super) const LEAST_TIMEOUT: i64 = 10;
 /// Lambda gives CPU by memory: at 128 MB, the first TLS handshake alone takes most of a second.
-const LEAST_MEMORY: i64 = 256;
+pub(super) const LEAST_MEMORY: i64 = 256;
+
+pub(super) const SHORT: &str =
+    "a request to AWS that does not answer is tried again after 5 s: the function would be ended before";
+pub(super) const SMALL: &str =
+    "Lambda gives CPU by memory: starts and batches take long, and a shard's state must fit in";
+pub(super) const OWN_SOURCE: &str = "it would read what it wrote, without end";
+/// What is wrong, and why it matters.
+pub(super) const NO_QUARANTINE: (&str, &str) = (
+    "TIDEMILL_QUARANTINE is not set",
+    "the function does not start without a place for records that cannot be processed",
+);
+pub(super) const ALLOWS_DRAIN: (&str, &str) = (
+    "TIDEMILL_ALLOW_DRAIN is set",
+    "whoever may invoke the function could end its input, and close all windows for ever",
+);
 
 /// The variables that tidemill reads, beside those that begin with one of [`PREFIXES`].
 const KNOWN: [&str; 6] = [
@@ -41,7 +56,7 @@ pub(super) fn examine(subject: &Subject<'_>, found: &mut Vec<Diagnosis>) {
             found.push(subject.error(
                 line,
                 format!("{name} is the function's own source"),
-                "it would read what it wrote, without end",
+                OWN_SOURCE,
                 "name another stream",
             ));
         }
@@ -51,21 +66,11 @@ pub(super) fn examine(subject: &Subject<'_>, found: &mut Vec<Diagnosis>) {
 fn resources(subject: &Subject<'_>, found: &mut Vec<Diagnosis>) {
     let (timeout, line) = subject.number("Timeout").unwrap_or((3, subject.node.line));
     if timeout < LEAST_TIMEOUT {
-        found.push(subject.error(
-            line,
-            format!("Timeout is {timeout} s"),
-            "a request to AWS that does not answer is tried again after 5 s: the function would be ended before",
-            "set Timeout: 60",
-        ));
+        found.push(subject.error(line, format!("Timeout is {timeout} s"), SHORT, "set Timeout: 60"));
     }
     let (memory, line) = subject.number("MemorySize").unwrap_or((128, subject.node.line));
     if memory < LEAST_MEMORY {
-        found.push(subject.warning(
-            line,
-            format!("MemorySize is {memory} MB"),
-            "Lambda gives CPU by memory: starts and batches take long, and a shard's state must fit in",
-            "set MemorySize: 512",
-        ));
+        found.push(subject.warning(line, format!("MemorySize is {memory} MB"), SMALL, "set MemorySize: 512"));
     }
     if let Some((0, line)) = subject.number("ReservedConcurrentExecutions") {
         found.push(subject.error(
@@ -80,12 +85,7 @@ fn resources(subject: &Subject<'_>, found: &mut Vec<Diagnosis>) {
 fn variables(subject: &Subject<'_>, found: &mut Vec<Diagnosis>) {
     let line = subject.setting("Environment").map_or(subject.node.line, |node| node.line);
     if subject.variable("TIDEMILL_QUARANTINE").is_none_or(|value| value.is_empty()) {
-        found.push(subject.error(
-            line,
-            "TIDEMILL_QUARANTINE is not set",
-            "the function does not start without a place for records that cannot be processed",
-            "set TIDEMILL_QUARANTINE: !Ref of a stream",
-        ));
+        found.push(subject.error(line, NO_QUARANTINE.0, NO_QUARANTINE.1, "set TIDEMILL_QUARANTINE: !Ref of a stream"));
     }
     let ticked = !subject.events("Schedule").is_empty() || !subject.events("ScheduleV2").is_empty();
     let keyed = subject.variable("TIDEMILL_JOURNAL_TABLE").is_some();
@@ -101,8 +101,8 @@ fn variables(subject: &Subject<'_>, found: &mut Vec<Diagnosis>) {
         if name == "TIDEMILL_ALLOW_DRAIN" {
             found.push(subject.error(
                 line,
-                "TIDEMILL_ALLOW_DRAIN is set",
-                "whoever may invoke the function could end its input, and close all windows for ever",
+                ALLOWS_DRAIN.0,
+                ALLOWS_DRAIN.1,
                 "leave it out: the harness sets it by itself",
             ));
         }

@@ -5,7 +5,7 @@ use crate::template::Node;
 use super::{Diagnosis, Subject};
 
 /// Numbers that must be as they are by default: the property, that value, why, and what to do.
-const NUMBERS: [(&str, i64, &str, &str); 4] = [
+pub(super) const NUMBERS: [(&str, i64, &str, &str); 4] = [
     (
         "ParallelizationFactor",
         1,
@@ -34,6 +34,27 @@ const NUMBERS: [(&str, i64, &str, &str); 4] = [
     ),
 ];
 
+pub(super) const ONE_SOURCE: &str = "a pipeline has one source stream: its state is kept by that stream's shards";
+
+/// What is wrong, why it matters, and what to do.
+pub(super) type Rule = (&'static str, &'static str, &'static str);
+
+pub(super) const NO_REPORTS: Rule = (
+    "FunctionResponseTypes lacks ReportBatchItemFailures",
+    "Lambda would take any answer for success: records that the function did not get done would be lost",
+    "set FunctionResponseTypes: [ReportBatchItemFailures]",
+);
+pub(super) const FILTERED: Rule = (
+    "the event source filters records",
+    "the pipeline does not see that they were there: event time stands still, and gaps are told that are none",
+    "leave FilterCriteria out, and filter in the pipeline: `.filter(|event| …)`",
+);
+pub(super) const LATEST: Rule = (
+    "StartingPosition is LATEST",
+    "what arrives before the event source is up, at each time that it is made anew, is left out",
+    "set StartingPosition: TRIM_HORIZON",
+);
+
 pub(super) fn examine(subject: &Subject<'_>, found: &mut Vec<Diagnosis>) {
     let sources = subject.events("Kinesis");
     for (name, ..) in sources.iter().skip(1) {
@@ -41,7 +62,7 @@ pub(super) fn examine(subject: &Subject<'_>, found: &mut Vec<Diagnosis>) {
         found.push(subject.error(
             line,
             format!("`{name}` is a second event of Type Kinesis"),
-            "a pipeline has one source stream: its state is kept by that stream's shards",
+            ONE_SOURCE,
             "give the other stream a function of its own",
         ));
     }
@@ -67,20 +88,12 @@ fn rest(subject: &Subject<'_>, properties: &Node, line: usize, found: &mut Vec<D
     let reports =
         types.is_some_and(|types| types.items().iter().any(|item| item.text() == Some("ReportBatchItemFailures")));
     if !reports {
-        found.push(subject.error(
-            types.map_or(line, |types| types.line),
-            "FunctionResponseTypes lacks ReportBatchItemFailures",
-            "Lambda would take any answer for success: records that the function did not get done would be lost",
-            "set FunctionResponseTypes: [ReportBatchItemFailures]",
-        ));
+        let (what, why, fix) = NO_REPORTS;
+        found.push(subject.error(types.map_or(line, |types| types.line), what, why, fix));
     }
     if let Some(filter) = properties.get("FilterCriteria") {
-        found.push(subject.error(
-            filter.line,
-            "the event source filters records",
-            "the pipeline does not see that they were there: event time stands still, and gaps are told that are none",
-            "leave FilterCriteria out, and filter in the pipeline: `.filter(|event| …)`",
-        ));
+        let (what, why, fix) = FILTERED;
+        found.push(subject.error(filter.line, what, why, fix));
     }
     if let Some((_, line)) = text("Enabled").filter(|(value, _)| value == "false") {
         found.push(subject.warning(
@@ -91,12 +104,8 @@ fn rest(subject: &Subject<'_>, properties: &Node, line: usize, found: &mut Vec<D
         ));
     }
     if let Some((_, line)) = text("StartingPosition").filter(|(value, _)| value == "LATEST") {
-        found.push(subject.warning(
-            line,
-            "StartingPosition is LATEST",
-            "what arrives before the event source is up, at each time that it is made anew, is left out",
-            "set StartingPosition: TRIM_HORIZON",
-        ));
+        let (what, why, fix) = LATEST;
+        found.push(subject.warning(line, what, why, fix));
     }
     window(subject, text("MaximumBatchingWindowInSeconds"), found);
 }

@@ -1,10 +1,12 @@
 //! What is wrong with a template, by the rules that a pipeline depends on: what AWS would accept and run, and lose
 //! records by.
 //!
-//! Only functions with a variable of tidemill's are looked at: others are none of its business.
+//! Only functions with a variable of tidemill's are looked at: others are none of its business. [`deployed`] looks at what
+//! AWS has by the same rules.
 
 mod access;
 mod build;
+pub mod deployed;
 mod function;
 mod mapping;
 mod storage;
@@ -30,18 +32,26 @@ pub enum Level {
 pub struct Diagnosis {
     /// How bad it is.
     pub level: Level,
-    /// The function, stream or table: its logical id.
+    /// The function, stream or table: its logical id, or its name on AWS.
     pub of: String,
-    /// The file.
-    pub file: PathBuf,
-    /// The line there, counted from 1.
-    pub line: usize,
+    /// Where it stands; nowhere if it is what AWS has.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
     /// What is wrong.
     pub what: String,
     /// Why it matters.
     pub why: String,
     /// What to do.
     pub fix: String,
+}
+
+/// A line of a file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Place {
+    /// The file.
+    pub file: PathBuf,
+    /// The line there, counted from 1.
+    pub line: usize,
 }
 
 /// Looks at a template and at the manifest that its functions are built by. What is found stands in the order of its
@@ -58,7 +68,7 @@ pub fn examine(template: &Template) -> Vec<Diagnosis> {
         }
     }
     storage::examine(template, &mut found);
-    found.sort_by(|one, other| (&one.file, one.line).cmp(&(&other.file, other.line)));
+    found.sort_by(|one, other| one.place.cmp(&other.place));
     found.dedup();
     found
 }
@@ -113,7 +123,8 @@ impl<'a> Subject<'a> {
 }
 
 fn diagnosis(level: Level, of: &str, file: &Path, line: usize, what: String, why: &str, fix: String) -> Diagnosis {
-    Diagnosis { level, of: of.to_owned(), file: file.to_path_buf(), line, what, why: why.to_owned(), fix }
+    let place = Some(Place { file: file.to_path_buf(), line });
+    Diagnosis { level, of: of.to_owned(), place, what, why: why.to_owned(), fix }
 }
 
 #[cfg(test)]
@@ -263,6 +274,7 @@ mod tests {
         std::fs::write(&manifest, text).unwrap();
         let template = Template::load(&project.join("template.yaml"), &mut Findings::default()).unwrap().unwrap();
         let found = examine(&template);
-        assert_eq!((found.len(), &found[0].file, found[0].level), (1, &manifest, Level::Error));
+        assert_eq!((found.len(), found[0].level), (1, Level::Error));
+        assert_eq!(found[0].place.as_ref().unwrap().file, manifest);
     }
 }

@@ -7,7 +7,13 @@ use crate::template::{Node, Template};
 use super::{Diagnosis, Level, Subject, diagnosis};
 
 /// What a record of a stream may weigh for a pipeline: more than that does not fit into a quarantine entry.
-const MOST_KIB: i64 = 1_024;
+pub(super) const MOST_KIB: i64 = 1_024;
+pub(super) const TOO_LARGE: &str =
+    "an event for Lambda is 6 MB at most, and what cannot be processed would be cut in the quarantine";
+pub(super) const KEYS: &str = "items stand under the text keys `pk` and `sk`: the function's requests would be refused";
+pub(super) const RIGHT_KEYS: &str = "AttributeDefinitions: pk and sk of type S; KeySchema: pk HASH, sk RANGE";
+pub(super) const RING: &str =
+    "slots are a ring and are never deleted: a journal that loses one cannot be read any more";
 
 pub(super) fn examine(template: &Template, found: &mut Vec<Diagnosis>) {
     let subjects = template.function_nodes().map(|(id, node)| Subject { template, id, node });
@@ -34,20 +40,16 @@ pub(super) fn examine(template: &Template, found: &mut Vec<Diagnosis>) {
         let value = template.text(node).unwrap_or_default();
         if value.parse::<i64>().is_ok_and(|kib| kib > MOST_KIB) {
             let what = format!("records may be {value} KiB");
-            let why =
-                "an event for Lambda is 6 MB at most, and what cannot be processed would be cut in the quarantine";
             let fix = String::from("leave MaxRecordSizeInKiB out: 1 MiB is the default");
-            found.push(diagnosis(Level::Warning, &stream.id, &template.path, node.line, what, why, fix));
+            found.push(diagnosis(Level::Warning, &stream.id, &template.path, node.line, what, TOO_LARGE, fix));
         }
     }
 }
 
 /// Journals and results stand under the text keys `pk` and `sk`.
 fn keys(template: &Template, id: &str, node: &Node, found: &mut Vec<Diagnosis>) {
-    const FIX: &str = "AttributeDefinitions: pk and sk of type S; KeySchema: pk HASH, sk RANGE";
-    const WHY: &str = "items stand under the text keys `pk` and `sk`: the function's requests would be refused";
     let mut push = |line, what| {
-        found.push(diagnosis(Level::Error, id, &template.path, line, what, WHY, FIX.to_owned()));
+        found.push(diagnosis(Level::Error, id, &template.path, line, what, KEYS, RIGHT_KEYS.to_owned()));
     };
     let list = |name: &str| node.at(&["Properties", name]);
     let pair = |item: &Node, of: &str| {
@@ -81,7 +83,7 @@ fn expiry(template: &Template, id: &str, node: &Node, found: &mut Vec<Diagnosis>
             &template.path,
             expiry.line,
             String::from("items expire by TTL"),
-            "slots are a ring and are never deleted: a journal that loses one cannot be read any more",
+            RING,
             String::from("leave TimeToLiveSpecification out"),
         ));
     }

@@ -89,6 +89,23 @@ impl Call {
         self.operation == "TransactWriteItems"
     }
 
+    /// Whether it is one that another transaction at the same item would be in the way of.
+    pub(crate) fn writes_items(&self) -> bool {
+        const WRITES: [&str; 4] = ["PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"];
+        self.service == Service::DynamoDb && WRITES.contains(&self.operation.as_str())
+    }
+
+    /// Whether it asks for records of a stream.
+    pub(crate) fn gets_records(&self) -> bool {
+        self.service == Service::Kinesis && self.operation == "GetRecords"
+    }
+
+    /// Whether it says whether and how it wants to be told what capacity it took.
+    pub(crate) fn takes_capacity(&self) -> bool {
+        let many = ["BatchGetItem", "BatchWriteItem", "Query", "Scan", "TransactGetItems", "GetItem"];
+        self.writes_items() || self.service == Service::DynamoDb && many.contains(&self.operation.as_str())
+    }
+
     /// Whether it puts many records on a stream.
     pub(crate) fn puts_records(&self) -> bool {
         self.service == Service::Kinesis && self.operation == "PutRecords"

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use dynoxide::Database;
 use dynoxide::actions::scan::ScanRequest;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -45,6 +45,11 @@ impl DynamoDb {
         let mut server = JoinSet::new();
         server.spawn(serve(listener, database.clone()));
         Ok(Self { database, address, _server: server })
+    }
+
+    /// Its items, without a request.
+    pub(super) fn direct(&self) -> Items {
+        Items(self.database.clone())
     }
 
     /// Where it listens.
@@ -89,6 +94,23 @@ impl DynamoDb {
                 return Ok(items);
             }
         }
+    }
+}
+
+/// The items of an account, one by one.
+pub(super) struct Items(Database);
+
+impl Items {
+    /// The item of a key, as it is now.
+    pub(super) fn get(&self, table: &str, key: &Value) -> Option<Value> {
+        let request = serde_json::from_value(json!({"TableName": table, "Key": key, "ConsistentRead": true})).ok()?;
+        serde_json::to_value(self.0.get_item(request).ok()?.item?).ok()
+    }
+
+    #[cfg(test)]
+    pub(super) fn put(&self, table: &str, item: &Value) {
+        let request = serde_json::from_value(json!({"TableName": table, "Item": item})).unwrap();
+        self.0.put_item(request).unwrap();
     }
 }
 

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::chaos::{FaultKind, Faults};
 
@@ -22,6 +22,8 @@ pub(super) enum Fate {
     Throttled,
     /// It has its effect, and an answer that says otherwise.
     Unanswered,
+    /// It is refused, since another transaction is at its item.
+    Conflict,
 }
 
 impl Fate {
@@ -35,6 +37,8 @@ impl Fate {
         };
         if faults.strikes(throttled) {
             Self::Throttled
+        } else if call.writes_items() && faults.strikes(FaultKind::TransactionConflict) {
+            Self::Conflict
         } else if faults.strikes(unanswered) {
             Self::Unanswered
         } else {
@@ -56,6 +60,29 @@ pub(super) fn unanswered(service: Service) -> Response {
         Service::Kinesis | Service::Sqs => "InternalFailure",
     };
     error(service, StatusCode::INTERNAL_SERVER_ERROR, code, "Internal server error")
+}
+
+/// The answer to a write of an item that another transaction is at: to a transaction, that its first item was in the way.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html#transaction-conflict-handling>
+pub(super) fn conflict(call: &Call, body: &[u8]) -> Response {
+    const MESSAGE: &str = "Transaction is ongoing for the item";
+    if !call.is_transaction() {
+        return error(Service::DynamoDb, StatusCode::BAD_REQUEST, "TransactionConflictException", MESSAGE);
+    }
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let others = body["TransactItems"].as_array().map_or(0, Vec::len).saturating_sub(1);
+    let mut reasons = vec![json!({"Code": "TransactionConflict", "Message": MESSAGE})];
+    reasons.extend((0..others).map(|_| json!({"Code": "None"})));
+    let codes: Vec<&str> = reasons.iter().filter_map(|reason| reason["Code"].as_str()).collect();
+    let message =
+        format!("Transaction cancelled, please refer cancellation reasons for specific reasons [{}]", codes.join(", "));
+    let answer = json!({
+        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        "Message": message,
+        "CancellationReasons": reasons,
+    });
+    (StatusCode::BAD_REQUEST, [(CONTENT_TYPE, "application/x-amz-json-1.0")], Body::from(answer.to_string()))
+        .into_response()
 }
 
 fn error(service: Service, status: StatusCode, code: &str, message: &str) -> Response {

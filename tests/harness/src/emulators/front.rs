@@ -29,6 +29,7 @@ use super::call::{Call, Service};
 use super::fault::{self, Fate};
 use super::limits::{Judged, Limits};
 use super::meter::Meter;
+use super::stale::Stale;
 use super::{Emulators, MAX_BODY, Queues, listen};
 
 /// Serves the emulated account to one process, until it is dropped.
@@ -48,6 +49,7 @@ struct Door {
     limits: Option<Arc<Limits>>,
     faults: Arc<Faults>,
     result_tables: Arc<BTreeSet<String>>,
+    stale: Option<Arc<Stale>>,
 }
 
 impl Front {
@@ -75,6 +77,7 @@ impl Front {
             limits: emulators.limits.clone(),
             faults: Arc::clone(&emulators.faults),
             result_tables: Arc::clone(&emulators.result_tables),
+            stale: emulators.stale.clone(),
         };
         let router = Router::new().fallback(pass).with_state(door);
         let mut server = JoinSet::new();
@@ -99,13 +102,22 @@ async fn pass(State(door): State<Door>, request: Request) -> Response {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     let call = Call::read(&parts.headers, &body, &door.result_tables);
+    let (parts, body) = asking_for_capacity(&call, parts, body);
     door.switch.before_call().await;
     let fate = Fate::of(&call, &door.faults);
     door.tell(fate, call.service);
-    if fate == Fate::Throttled {
+    match fate {
+        Fate::Throttled => return fault::throttled(call.service),
+        Fate::Conflict => return fault::conflict(&call, &body),
+        Fate::Passes | Fate::Unanswered => {}
+    }
+    if door.refuses_read(&call, &body) {
         return fault::throttled(call.service);
     }
     door.meter.request(&call, &body);
+    if let Some(stale) = &door.stale {
+        stale.note(&call, &body);
+    }
     let passed = match door.judge(&call, &body) {
         None => door.forward(&call, parts, body.clone()).await,
         Some(mut judged) => match judged.admitted() {
@@ -117,6 +129,7 @@ async fn pass(State(door): State<Door>, request: Request) -> Response {
     let Some((head, answer)) = passed else {
         return StatusCode::BAD_GATEWAY.into_response();
     };
+    let (head, answer) = door.earlier(&call, &body, head, answer);
     if call.service == Service::DynamoDb {
         door.meter.answer(&call, &answer);
     }
@@ -130,6 +143,18 @@ async fn pass(State(door): State<Door>, request: Request) -> Response {
         door.switch.after_success(&call).await;
     }
     Response::from_parts(head, Body::from(answer))
+}
+
+/// The request, so that it asks what capacity it takes: a function need not, and what it costs is counted all the same.
+fn asking_for_capacity(call: &Call, mut parts: request::Parts, body: Bytes) -> (request::Parts, Bytes) {
+    const MEMBER: &[u8] = br#"{"ReturnConsumedCapacity":"TOTAL","#;
+    let asks = || body.windows(MEMBER.len() - 11).any(|bytes| bytes == &MEMBER[1..MEMBER.len() - 10]);
+    let Some(rest) = body.strip_prefix(b"{").filter(|rest| rest.len() > 1 && call.takes_capacity() && !asks()) else {
+        return (parts, body);
+    };
+    let body = [MEMBER, rest].concat().into();
+    parts.headers.remove(CONTENT_LENGTH);
+    (parts, body)
 }
 
 /// The answer to a request of which no shard takes any record now.
@@ -155,11 +180,36 @@ impl Door {
         judged
     }
 
+    /// Whether a shard's limits refuse a request for records.
+    fn refuses_read(&self, call: &Call, body: &[u8]) -> bool {
+        let limits = self.limits.as_ref().filter(|_| call.gets_records());
+        limits.is_some_and(|limits| limits.refuses_read(body, Instant::now()))
+    }
+
+    /// The answer, or what a read that is not strongly consistent gets in its place; how much of a shard was read is noted.
+    fn earlier(&self, call: &Call, body: &[u8], mut head: response::Parts, answer: Bytes) -> (response::Parts, Bytes) {
+        if let Some(limits) = self.limits.as_ref().filter(|_| call.gets_records()) {
+            // In base64.
+            limits.was_read(body, answer.len() / 4 * 3);
+        }
+        let stale = self.stale.as_ref().filter(|_| call.reads() && head.status.is_success());
+        let earlier = stale.and_then(|stale| stale.earlier(call, body, &answer));
+        let Some(earlier) = earlier.filter(|_| self.faults.strikes(FaultKind::StaleRead)) else {
+            return (head, answer);
+        };
+        if let Some(history) = self.meter.history() {
+            history.happened("stale read");
+        }
+        head.headers.remove(CONTENT_LENGTH);
+        (head, earlier.to_string().into())
+    }
+
     fn tell(&self, fate: Fate, service: Service) {
         let Some(history) = self.meter.history() else { return };
         match (fate, service) {
             // Queues have no faults.
             (Fate::Passes, _) | (_, Service::Sqs) => {}
+            (Fate::Conflict, _) => history.happened("transaction conflict"),
             (Fate::Throttled, Service::DynamoDb) => history.happened("DynamoDB throttled"),
             (Fate::Throttled, Service::Kinesis) => history.happened("Kinesis throttled"),
             (Fate::Unanswered, Service::DynamoDb) => history.happened("DynamoDB failed behind a success"),
@@ -224,7 +274,7 @@ mod tests {
         let limits = Some(Arc::new(limits));
         let queues = Queues::default();
         let (faults, result_tables) = (Arc::default(), Arc::default());
-        let emulators = Emulators { kinesis, dynamodb, limits, queues, faults, result_tables };
+        let emulators = Emulators { kinesis, dynamodb, limits, queues, faults, result_tables, stale: None };
         let switch = Arc::new(KillSwitch::default());
         let front = Front::open(&emulators, Arc::default(), Arc::clone(&switch)).await.unwrap();
         (emulators, front, switch)

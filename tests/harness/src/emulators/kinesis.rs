@@ -123,6 +123,20 @@ impl Kinesis {
 
     /// Puts records in order, and says what each shard of the stream got.
     pub async fn put(&self, stream: &str, records: &[input::Record]) -> Result<Vec<ShardContent>, Error> {
+        self.put_records(stream, records, false).await
+    }
+
+    /// Puts records that leave the stream before anybody reads them, as if they had grown too old there.
+    pub async fn put_trimmed(&self, stream: &str, records: &[input::Record]) -> Result<(), Error> {
+        self.put_records(stream, records, true).await.map(drop)
+    }
+
+    async fn put_records(
+        &self,
+        stream: &str,
+        records: &[input::Record],
+        trimmed: bool,
+    ) -> Result<Vec<ShardContent>, Error> {
         let shards = self.shards(stream).await?.into_iter();
         let mut content: Vec<ShardContent> = shards.map(|shard| ShardContent { shard, records: 0 }).collect();
         let mut rest = records;
@@ -133,6 +147,11 @@ impl Kinesis {
             let stamping = self.stamping.write().await;
             let answer = self.call(Operation::PutRecords, request.clone()).await?;
             self.stamp(&request, &answer).await;
+            if trimmed {
+                let put = answer["Records"].as_array().into_iter().flatten();
+                let keys: Vec<String> = put.filter_map(record_key).collect();
+                self.store.delete_record_keys(stream, &keys).await;
+            }
             drop(stamping);
             for put in answer["Records"].as_array().into_iter().flatten() {
                 match content.iter_mut().find(|content| put["ShardId"] == content.shard.as_str()) {
@@ -204,10 +223,8 @@ impl Kinesis {
 
     /// Takes note that records of a shard will not be read again, by their sequence numbers.
     pub async fn delivered(&self, stream: &str, shard: &str, sequence_numbers: impl Iterator<Item = String>) {
-        let number = shard.rsplit('-').next().and_then(|number| number.parse().ok());
-        if let Some(number) = number.filter(|_| self.forgotten.as_deref() == Some(stream)) {
-            let shard = shard_ix_to_hex(number);
-            let keys: Vec<String> = sequence_numbers.map(|sequence| format!("{shard}/{sequence}")).collect();
+        if self.forgotten.as_deref() == Some(stream) {
+            let keys: Vec<String> = sequence_numbers.filter_map(|sequence| key_of(shard, &sequence)).collect();
             self.store.delete_record_keys(stream, &keys).await;
         }
     }
@@ -273,6 +290,17 @@ fn entry(record: &input::Record) -> Value {
         "PartitionKey": record.partition_key,
         "Data": base64_simd::STANDARD.encode_to_string(&record.payload),
     })
+}
+
+/// The store's key of a record that was put.
+fn record_key(put: &Value) -> Option<String> {
+    key_of(put["ShardId"].as_str()?, put["SequenceNumber"].as_str()?)
+}
+
+/// The store's key of a record.
+fn key_of(shard: &str, sequence_number: &str) -> Option<String> {
+    let number = shard.rsplit('-').next()?.parse().ok()?;
+    Some(format!("{}/{sequence_number}", shard_ix_to_hex(number)))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What a shard takes in a second. The emulator's own limits would hold for the harness's puts as
+//! What a shard takes and gives in a second. The emulator's own limits would hold for the harness's puts as
 //! well; these hold for a function's alone, since they stand in its front.
 
 use std::collections::BTreeMap;
@@ -8,12 +8,13 @@ use std::time::Instant;
 
 use axum::body::Bytes;
 use ferrokinesis::sequence::partition_key_to_hash_key;
+use ferrokinesis::shard_iterator::decode_shard_iterator;
 use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::template::{ACCOUNT, Stream};
 
-use super::bucket::Bucket;
+use super::bucket::{Bucket, Reads};
 use super::{Kinesis, lineage};
 
 /// The limits of all shards of an account, and how much of them is used up.
@@ -21,6 +22,8 @@ use super::{Kinesis, lineage};
 pub struct Limits {
     streams: Mutex<BTreeMap<String, Vec<Shard>>>,
     throttled: AtomicU64,
+    /// What was read of late, by stream and shard.
+    reads: Mutex<BTreeMap<(String, String), Reads>>,
 }
 
 #[derive(Debug)]
@@ -46,7 +49,7 @@ impl Limits {
         for stream in streams {
             all.insert(stream.name.clone(), unused(kinesis, &stream.name).await?);
         }
-        Ok(Self { streams: Mutex::new(all), throttled: AtomicU64::default() })
+        Ok(Self { streams: Mutex::new(all), throttled: AtomicU64::default(), reads: Mutex::default() })
     }
 
     /// Takes note that a stream has other shards than before: theirs begin unused.
@@ -54,6 +57,20 @@ impl Limits {
         let shards = unused(kinesis, stream).await?;
         self.streams.lock().unwrap_or_else(PoisonError::into_inner).insert(stream.to_owned(), shards);
         Ok(())
+    }
+
+    /// Whether a shard gives nothing to a GetRecords request now.
+    pub(super) fn refuses_read(&self, body: &[u8], now: Instant) -> bool {
+        let Some(place) = read_place(body) else { return false };
+        let mut reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
+        !reads.entry(place).or_insert_with(|| Reads::full(now)).take(now)
+    }
+
+    /// Takes note of how much a GetRecords request was given.
+    pub(super) fn was_read(&self, body: &[u8], bytes: usize) {
+        let Some(place) = read_place(body) else { return };
+        let mut reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
+        reads.entry(place).and_modify(|reads| reads.gave(bytes));
     }
 
     /// How many records were refused so far, each as often as it was.
@@ -132,6 +149,13 @@ fn refusal(shards: &mut [Shard], stream: &str, record: &Value, now: Instant) -> 
         "ErrorCode": "ProvisionedThroughputExceededException",
         "ErrorMessage": format!("Rate exceeded for shard {id} in stream {stream} under account {ACCOUNT}."),
     }))
+}
+
+/// The stream and the shard that a GetRecords request reads.
+fn read_place(body: &[u8]) -> Option<(String, String)> {
+    let request: Value = serde_json::from_slice(body).ok()?;
+    let (_, stream, shard, _) = decode_shard_iterator(request["ShardIterator"].as_str()?).ok()?;
+    Some((stream, shard))
 }
 
 /// A stream is given by name, or by an ARN that ends with it.

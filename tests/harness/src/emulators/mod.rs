@@ -17,6 +17,7 @@ pub(crate) mod lineage;
 mod meter;
 mod queues;
 mod snapshot;
+mod stale;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -36,7 +37,7 @@ pub use queues::Queues;
 
 use crate::chaos::Faults;
 use crate::error::Error;
-use crate::template::Template;
+use crate::template::{Table, Template};
 
 /// Bodies up to the size that DynamoDB takes; Kinesis takes less.
 const MAX_BODY: usize = 16 << 20;
@@ -55,6 +56,8 @@ pub struct Emulators {
     pub faults: Arc<Faults>,
     /// Its tables that functions write results to.
     pub result_tables: Arc<BTreeSet<String>>,
+    /// What reads may answer that are not strongly consistent, where there are faults.
+    stale: Option<Arc<stale::Stale>>,
 }
 
 impl Emulators {
@@ -77,7 +80,24 @@ impl Emulators {
     pub(crate) fn of(kinesis: Kinesis, dynamodb: DynamoDb, template: &Template) -> Self {
         let queues = Queues::default();
         template.queues().for_each(|(_, name)| queues.create(name));
-        Self { kinesis, dynamodb, limits: None, queues, faults: Arc::default(), result_tables: Arc::default() }
+        Self {
+            kinesis,
+            dynamodb,
+            limits: None,
+            queues,
+            faults: Arc::default(),
+            result_tables: Arc::default(),
+            stale: None,
+        }
+    }
+
+    /// From now on these faults happen to functions.
+    pub fn disturb(&mut self, faults: Faults, template: &Template) {
+        let sinks: Vec<Table> =
+            template.tables.iter().filter(|table| self.result_tables.contains(&table.name)).cloned().collect();
+        // Journals are read with strong consistency alone.
+        self.stale = (!sinks.is_empty()).then(|| Arc::new(stale::Stale::new(self.dynamodb.direct(), &sinks)));
+        self.faults = Arc::new(faults);
     }
 
     /// From now on shards take of functions as much as on AWS, and no more.

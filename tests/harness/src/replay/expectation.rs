@@ -91,6 +91,9 @@ fn changes_results(options: &Options, usual_shards: u32) -> Option<String> {
     if options.partition_key.is_some() {
         return Some(String::from("--partition-key"));
     }
+    if options.trim.is_some() {
+        return Some(String::from("--trim"));
+    }
     if options.limit.is_some() {
         return Some(String::from("--limit"));
     }

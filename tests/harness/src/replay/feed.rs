@@ -4,10 +4,12 @@
 //! long only so much is put ahead of the functions, and what is behind them is forgotten.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::chaos::Faults;
 use crate::emulators::{DynamoDb, Emulators, Kinesis, ShardContent};
 use crate::error::Error;
 use crate::input::Record;
@@ -43,6 +45,8 @@ pub(super) struct Feeder {
     /// How many records are put ahead of those that are done.
     ahead: usize,
     pace: Option<Pace>,
+    /// Which records leave the stream before they are read.
+    trim: Range<usize>,
     /// What became of the source's shards.
     pub(super) resharding: Resharding,
     /// How many records each shard got.
@@ -80,8 +84,8 @@ impl Prepared {
             false => Emulators::start(&self.template, fed, self.shards).await?,
         };
         emulators.result_tables = Arc::new(self.chain.result_tables(&self.template));
-        if let Some(plan) = &self.disturbance {
-            emulators.faults = Arc::new(plan.faults());
+        if let Some(faults) = self.faults() {
+            emulators.disturb(faults, &self.template);
         }
         if self.options.limits {
             emulators.limit(&self.template).await?;
@@ -118,6 +122,22 @@ impl Prepared {
         Ok(Emulators::of(kinesis, dynamodb, &self.template))
     }
 
+    /// The faults of a seed's plan, or those that are asked for.
+    fn faults(&self) -> Option<Faults> {
+        let asked = &self.options.faults;
+        match &self.disturbance {
+            Some(plan) => Some(plan.faults()),
+            None if asked.is_empty() => None,
+            None => Some(Faults::deal_each(self.options.seed, asked, self.batches())),
+        }
+    }
+
+    /// The records that leave the stream before they are read, counted from 0.
+    fn trim(&self) -> Range<usize> {
+        let place = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        self.options.trim.as_ref().map_or(0..0, |trim| place(trim.start() - 1)..place(*trim.end()))
+    }
+
     fn feeder(&self) -> Feeder {
         let count = self.records.len().max(1);
         let bytes: usize = self.records.iter().map(|record| record.payload.len() + record.partition_key.len()).sum();
@@ -130,6 +150,7 @@ impl Prepared {
             put: 0,
             ahead,
             pace: self.pace.clone(),
+            trim: self.trim(),
             resharding: self.resharding(self.chain.fed()),
             content: BTreeMap::new(),
             done: Arc::default(),
@@ -185,12 +206,7 @@ impl Feeder {
             let moment = self.resharding.next().and_then(|moment| usize::try_from(moment).ok());
             let moment = moment.filter(|moment| *moment <= to);
             let until = moment.unwrap_or(to);
-            for ShardContent { shard, records } in
-                emulators.kinesis.put(&stream, &self.records[self.put..until]).await?
-            {
-                *self.content.entry(shard).or_default() += records;
-            }
-            self.put = until;
+            self.put_until(emulators, &stream, until).await?;
             if moment.is_none() {
                 break;
             }
@@ -198,6 +214,24 @@ impl Feeder {
         }
         if self.put == self.records.len() {
             self.done.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+    /// Puts records up to number `until`, those that are trimmed for nobody to read.
+    async fn put_until(&mut self, emulators: &Emulators, stream: &str, until: usize) -> Result<(), Error> {
+        while self.put < until {
+            let trimmed = self.trim.contains(&self.put);
+            let edge = if trimmed { self.trim.end } else { self.trim.start };
+            let next = if edge > self.put { edge.min(until) } else { until };
+            let records = &self.records[self.put..next];
+            if trimmed {
+                emulators.kinesis.put_trimmed(stream, records).await?;
+            } else {
+                for ShardContent { shard, records } in emulators.kinesis.put(stream, records).await? {
+                    *self.content.entry(shard).or_default() += records;
+                }
+            }
+            self.put = next;
         }
         Ok(())
     }

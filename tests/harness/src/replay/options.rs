@@ -1,7 +1,9 @@
 //! What a replay can be asked for.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
+use crate::chaos::FaultKind;
 use crate::environment::Reuse;
 
 /// How to replay a scenario. Whatever is `None` is as the scenario, else the template, says.
@@ -17,6 +19,8 @@ pub struct Options {
     pub partition_key: Option<String>,
     /// So many of the records, the first ones; all if `None`.
     pub limit: Option<u64>,
+    /// These records, counted from 1, leave the source stream before they are read.
+    pub trim: Option<RangeInclusive<u64>>,
     /// What to compare the results with.
     pub expect: Expect,
     /// The number of shards of the source stream.
@@ -31,6 +35,8 @@ pub struct Options {
     pub recycle: Option<u32>,
     /// How often the function is killed.
     pub kills: u64,
+    /// So many faults of these kinds, that no process has to die of.
+    pub faults: Vec<(FaultKind, u64)>,
     /// How often the shards of each source stream are split or merged.
     pub reshards: u64,
     /// Chooses when it is killed, and what becomes of the shards when.
@@ -86,6 +92,7 @@ impl Options {
             input: None,
             partition_key: None,
             limit: None,
+            trim: None,
             expect: Expect::Scenario,
             shards: None,
             batch_size: None,
@@ -93,6 +100,7 @@ impl Options {
             sticky: false,
             recycle: None,
             kills: 0,
+            faults: Vec::new(),
             reshards: 0,
             seed: 1,
             ticks: 0,

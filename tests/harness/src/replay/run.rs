@@ -189,12 +189,17 @@ impl Prepared {
     /// A plan for each function, over what the first one is known to get.
     fn kill_plans(&self) -> Vec<KillPlan> {
         let functions = &self.chain.functions;
-        let size = functions.first().map_or(1, |function| u64::from(self.batch_size(function)));
-        let batches = self.delivered().div_ceil(size);
+        let batches = self.batches();
         let targets: Vec<Target> =
             functions.iter().map(|function| Target { commits: function.journal_table().is_some() }).collect();
         let kinds: &[KillKind] = if self.disturbance.is_some() { &KillKind::ALL } else { &KillKind::SUDDEN };
         KillPlan::deal(self.options.kills, self.options.seed, batches, kinds, &targets)
+    }
+
+    /// About how many batches the first function gets.
+    pub(super) fn batches(&self) -> u64 {
+        let size = self.chain.functions.first().map_or(1, |function| u64::from(self.batch_size(function)));
+        self.delivered().div_ceil(size)
     }
 
     /// How many of the records filters let pass to the first function, as far as data and partition keys tell.

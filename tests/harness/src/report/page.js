@@ -97,15 +97,19 @@
   const options = (chart, width) => {
     const axis = { stroke: colour('--text'), grid: { stroke: colour('--line'), width: 1 }, ticks: { stroke: colour('--line') } };
     const short = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 });
-    const values = (_, ticks) => ticks.map((tick) => (chart.time ? date(tick).slice(0, 16) : short.format(tick)));
+    // A narrow page has no room for years, and date and time one above the other.
+    const narrow = width < 480;
+    const day = (tick) => (narrow ? date(tick).slice(5, 16).replace(' ', '\n') : date(tick).slice(0, 16));
+    const values = (_, ticks) => ticks.map((tick) => (chart.time ? day(tick) : short.format(tick)));
+    const shown = (value, as) => (value === null || value === undefined ? '' : as(value));
     const line = ([label], index) => ({
       label, stroke: colour(colours[index]), width: 2, dash: dashes[index], spanGaps: true,
-      points: { show: samples.length < 3 }, value: (_, value) => shownAs(chart)(value),
+      points: { show: samples.length < 3 }, value: (_, value) => shown(value, shownAs(chart)),
     });
     return {
       width, height: 220, cursor: { y: false }, scales: { x: { time: false }, y: { time: false } },
-      axes: [{ ...axis, label: 'seconds', labelSize: 20, size: 34 }, { ...axis, values, size: chart.time ? 136 : 56 }],
-      series: [{ label: 'seconds', value: (_, value) => format(value) }, ...chart.series.map(line)],
+      axes: [{ ...axis, label: 'seconds', labelSize: 20, size: 34 }, { ...axis, values, size: chart.time && !narrow ? 136 : 56 }],
+      series: [{ label: 'seconds', value: (_, value) => shown(value, format) }, ...chart.series.map(line)],
     };
   };
 

@@ -28,7 +28,7 @@ pub async fn resolve(streams: &Streams, written: &str, template: Option<&Path>) 
 }
 
 /// The stream of `there` that is meant; `called` are other names of streams, each with the name itself.
-fn find(written: &str, there: &[String], called: &[(String, String)]) -> Option<String> {
+pub(super) fn find(written: &str, there: &[String], called: &[(String, String)]) -> Option<String> {
     let exact = there.iter().find(|name| *name == written);
     let alike = || there.iter().find(|name| plain(name) == plain(written));
     let by_other_name = || {

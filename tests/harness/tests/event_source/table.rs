@@ -74,19 +74,27 @@ const GAPS: &[(&str, &str)] = &[
     ("Kinesis: arrival times in milliseconds", "made up for, `emulators/arrival.rs`; not for records put in CBOR"),
     ("Kinesis: what a shard takes in a second", "made up for, `emulators/limits.rs`: `replay --limits`"),
     (
-        "Kinesis: what a shard gives in a second",
-        "the event source keeps to five reads a second itself; functions are not held to it",
+        "Kinesis: what a shard gives in a second: five reads and 2 MB, which one read of 10 MB at most may overdraw",
+        "made up for, `emulators/limits.rs`: `replay --limits` holds functions to it, apart from the event source, which \
+         keeps to five reads a second itself",
     ),
     ("Kinesis: records over 1 MiB, SubscribeToShard's limits", "as the emulator has them"),
     (
         "Kinesis: records that leave a stream",
-        "those older than 24 hours by the system's clock; a replay is over before",
+        "those older than 24 hours by the system's clock, and a replay is over before; `replay --trim A..B` takes some \
+         away before they are read",
     ),
     (
         "DynamoDB: reads that are not strongly consistent",
-        "always strongly consistent: a function that relies on it shows nothing here",
+        "strongly consistent, unless faults are asked for: `replay --fault stale_read=N`, and `--chaos`, answer reads of \
+         single items, queries and scans of a function's own tables as before a write of the last second; \
+         `emulators/stale.rs`",
     ),
-    ("DynamoDB: conflicts of transactions", "requests come one after the other, so there are none"),
+    (
+        "DynamoDB: conflicts of transactions",
+        "requests come one after the other, so there are none, unless faults are asked for: `replay --fault \
+         transaction_conflict=N`, and `--chaos`, refuse writes as DynamoDB does",
+    ),
     (
         "SQS",
         "queues of the template, for given-up records: send, receive, delete, purge, attributes; `emulators/queues.rs`",
