@@ -27,7 +27,7 @@ MEGABYTE = 1_000_000
 ZIPPED_AT_MOST = 6 * MEGABYTE
 READY_WITHIN_MS = 25
 MEMORY_AT_MOST_MB = 64
-# Of Amazon Linux 2023: https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html
+# Of Amazon Linux 2023: https://docs.aws.amazon.com/linux/al2023/release-notes/vercmp-AL2-AL2023.5.html
 GLIBC = (2, 34)
 # e_machine of an ELF file.
 AARCH64 = 183
