@@ -19,8 +19,8 @@ const RECORDS_BYTES: usize = 1 << 20;
 /// What the cells of a part should take before they are packed: some thousand small ones, a millisecond. More for a large
 /// state, so that few parts a commit are enough.
 const PART_BYTES: usize = 50 << 10;
-/// A part of so many times that size is divided at once.
-const OVERGROWN: usize = 4;
+/// A part of so many per cent of that size is divided at once.
+const OVERGROWN: usize = 250;
 /// How many parts that nothing touched one commit names again beyond those whose turn it is: a name takes some 60 bytes.
 const NAMES_AT_ONCE: usize = 32;
 
@@ -60,7 +60,7 @@ pub(crate) fn plan(journal: &JournalId, view: &View, state: &(impl State + ?Size
             continue;
         }
         if part.changed.is_some() {
-            rewrite(journal, view, part, state, &mut renewal)?;
+            rewrite(journal, view, part, state, target_bytes(view), &mut renewal)?;
             rewritten += 1;
         } else {
             renewal.names.push(PartName { as_of: view.number, ..part.name.clone() });
@@ -69,24 +69,27 @@ pub(crate) fn plan(journal: &JournalId, view: &View, state: &(impl State + ?Size
     if rewritten == 0
         && let Some(part) = overgrown(view, state).filter(|part| !renewal.covers(&part.name.range))
     {
-        rewrite(journal, view, part, state, &mut renewal)?;
+        // It grows: in four, not in two, or it would be written again for every doubling.
+        rewrite(journal, view, part, state, target_bytes(view) / 2, &mut renewal)?;
     }
     Ok(renewal)
 }
 
-/// The largest part, if it is far too large. What it grew by is not known: at most by what was changed in it, and at most
-/// by as much as the whole state since the images of all parts were taken. So cells that change and do not grow make no
-/// part overgrown.
+/// The largest part, if it is far too large. What it grew by is not known: at most by what was changed in it, and it has its
+/// share of what the whole state grew by since the images of all parts were taken. So cells that change and do not grow make
+/// no part overgrown.
 fn overgrown<'v>(view: &'v View, state: &(impl State + ?Sized)) -> Option<&'v Part> {
     let known: usize = view.parts.iter().map(Part::plain_bytes).sum();
     let all = state.bytes().saturating_sub(known);
-    let size = |part: &Part| part.plain_bytes() + part.changed.unwrap_or(0).min(all);
+    let changed: usize = view.parts.iter().filter_map(|part| part.changed).sum();
+    let share = |bytes: usize| (all as u128 * bytes as u128 / changed.max(1) as u128).min(bytes as u128) as usize;
+    let size = |part: &Part| part.plain_bytes() + part.changed.map_or(0, share);
     let largest = view.parts.iter().filter(|part| part.changed.is_some()).max_by_key(|part| size(part));
-    largest.filter(|part| size(part) > OVERGROWN * target_bytes(view))
+    largest.filter(|part| 100 * size(part) > OVERGROWN * target_bytes(view))
 }
 
 /// How many of the oldest parts must be renewed now, so that from here on as many a commit are enough as are needed in the
-/// long run.
+/// long run; and never none now where it would be two later on, for a commit is to take no longer than others.
 ///
 /// A part may wait for as many commits as its s has left in the ring, and the i-th oldest lets i others go first.
 fn turns(by_age: &[&Part], view: &View) -> usize {
@@ -96,7 +99,9 @@ fn turns(by_age: &[&Part], view: &View) -> usize {
     };
     let queued = || by_age.iter().map(|part| waits(part)).zip(1_usize..);
     let pace = queued().map(|(waits, turn)| turn.div_ceil(waits.saturating_add(1))).max().unwrap_or(1);
-    queued().map(|(waits, turn)| turn.saturating_sub(waits.saturating_mul(pace))).max().unwrap_or(0)
+    let must = queued().map(|(waits, turn)| turn.saturating_sub(waits.saturating_mul(pace))).max().unwrap_or(0);
+    let even = queued().map(|(waits, turn)| turn / waits.saturating_add(1)).max().unwrap_or(0);
+    must.max(even)
 }
 
 /// Whether the records that this part keeps from being forgotten outweigh the state.
@@ -111,6 +116,7 @@ fn rewrite(
     view: &View,
     part: &Part,
     state: &(impl State + ?Sized),
+    target: usize,
     renewal: &mut Renewal,
 ) -> Result<(), Error> {
     let encode = |why| Error::Encode { journal: journal.clone(), number: view.number + 1, why };
@@ -124,7 +130,7 @@ fn rewrite(
         replaced.push(neighbour);
     }
     let cells = state.image(&range).map_err(|reject| encode(reject.message))?;
-    seal_divided(view, range, cells, target_bytes(view), renewal).map_err(encode)?;
+    seal_divided(view, range, cells, target, renewal).map_err(encode)?;
     let written = |id: &PartId| renewal.images.iter().any(|image| image.id == *id);
     let ids = replaced.iter().filter_map(|part| part.name.image.clone());
     let garbage: Vec<PartId> = ids.filter(|id| !written(id)).collect();

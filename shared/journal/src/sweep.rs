@@ -1,5 +1,5 @@
 //! Deleting images and spills that no commit ever named: those of puts that were lost or met a conflict. And freeing what
-//! sealed journals hold: [`free`](mod@crate::free).
+//! sealed journals hold (`free.rs`).
 //!
 //! A writer stores an image before the commit that names it. If that commit fails the image is an orphan, but whether it
 //! failed is known to its writer alone, and not even to it if the answer got lost. So an orphan is what
@@ -50,7 +50,7 @@ impl Stamp {
 pub struct Beside {
     /// Whose it is.
     pub journal: JournalId,
-    /// What records name it by: [`PartId::id`].
+    /// What records name it by: [`PartId::id`](crate::PartId::id).
     pub id: String,
     /// Which chunk.
     pub chunk: u32,
