@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use tidemill::Pipeline;
 use tidemill::handler::{Handler, Limits, Work};
 use tidemill_core::{Change, Corrupt, PartRange, Reject};
 use tidemill_journal::{
@@ -17,8 +18,10 @@ use crate::targets::files;
 
 /// Of a frame, before its packed content.
 const HEADER: usize = 12;
-const SHARD: &str = "shardId-000000000000";
-const SLOTS: u32 = 5;
+pub(crate) const SHARD: &str = "shardId-000000000000";
+pub(crate) const SLOTS: u32 = 5;
+/// How many records the journal has taken.
+pub(crate) const GROWN: usize = 40;
 
 pub(crate) fn frames() -> Vec<Vec<u8>> {
     files("shared/journal/testdata", "bin")
@@ -65,20 +68,24 @@ fn frame_of(format: u8, content: &[u8]) -> Bytes {
 }
 
 /// A journal, and where its items lie.
-struct Journal {
-    id: JournalId,
-    store: FaultyStore,
-    places: Vec<Place>,
+pub(crate) struct Journal {
+    pub(crate) id: JournalId,
+    pub(crate) store: FaultyStore,
+    pub(crate) places: Vec<Place>,
 }
 
 /// One item.
-enum Place {
+pub(crate) enum Place {
     Slot(u32, SlotItem),
     Part(PartId, Bytes),
 }
 
 impl Place {
-    const fn body(&self) -> &Bytes {
+    pub(crate) const fn is_slot(&self) -> bool {
+        matches!(self, Self::Slot(..))
+    }
+
+    pub(crate) const fn body(&self) -> &Bytes {
         match self {
             Self::Slot(_, item) => &item.body,
             Self::Part(_, body) => body,
@@ -86,20 +93,28 @@ impl Place {
     }
 }
 
-static JOURNAL: LazyLock<Journal> = LazyLock::new(Journal::grown);
+pub(crate) static JOURNAL: LazyLock<Journal> = LazyLock::new(Journal::grown);
+
+pub(crate) fn pipeline() -> Pipeline {
+    departures::departures().expect("sound")
+}
+
+pub(crate) fn limits() -> Limits {
+    Limits { ring: Ring::of(SLOTS).expect("a ring"), ..Limits::default() }
+}
+
+pub(crate) fn flights(many: usize) -> Vec<Flight> {
+    let time = |n| 1_893_400_000_000 + 1_800_000 * i64::try_from(n).expect("few");
+    (0..many).map(|n| Flight::new(["EWR", "JFK", "LGA"][n % 3], time(n), 7)).collect()
+}
 
 impl Journal {
     /// One that went around its ring some times.
     fn grown() -> Self {
         let (store, inbox) = (FaultyStore::default(), Inbox::default());
-        let limits = Limits { ring: Ring::of(SLOTS).expect("a ring"), ..Limits::default() };
-        let pipeline = departures::departures().expect("sound");
         let id = JournalId { pipeline: "departures".to_owned(), stream: STREAM.to_owned(), shard: SHARD.to_owned() };
-        let flights: Vec<Flight> = (0..40)
-            .map(|n| Flight::new(["EWR", "JFK", "LGA"][n % 3], 1_893_400_000_000 + 1_800_000 * number(n), 7))
-            .collect();
-        let mut handler = Handler::new(pipeline, &store, &inbox, limits, Box::new(|| Incarnation(1)));
-        for batch in records(&flights).chunks(3) {
+        let mut handler = Handler::new(pipeline(), &store, &inbox, limits(), Box::new(|| Incarnation(1)));
+        for batch in records(&flights(GROWN)).chunks(3) {
             at_once(handler.handle(STREAM, SHARD, Work::Records(batch), Deadline::NONE)).expect("it is taken");
         }
         drop(handler);
@@ -130,12 +145,8 @@ impl Journal {
     }
 }
 
-fn number(n: usize) -> i64 {
-    i64::try_from(n).expect("few")
-}
-
 /// A state that counts its cells.
-struct Counted(usize);
+pub(crate) struct Counted(pub(crate) usize);
 
 impl State for Counted {
     fn restore(&mut self, _: &Change) -> Result<(), Corrupt> {

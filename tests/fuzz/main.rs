@@ -7,6 +7,7 @@
 //!
 //! `FUZZ_SECONDS=n` goes on so long with each target, `FUZZ_TARGET=name` takes one alone, `FIRST_SEED=n` begins there.
 
+mod items;
 mod journals;
 mod mutate;
 mod settings;

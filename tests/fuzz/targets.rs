@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tidemill::{Cbor, Format, Gzip, Json, JsonRef, Protobuf, Text, Upstream, Zstd};
 use tidemill_aws::{Invocation, decode};
 
-use crate::{journals, settings};
+use crate::{items, journals, settings};
 
 /// Something that takes bytes.
 pub(crate) struct Target {
@@ -88,6 +88,36 @@ pub(crate) fn targets() -> Vec<Target> {
             longest: 400 << 10,
             memory: |length| times(100, length) + (16 << 20),
             run: journals::journal,
+        },
+        Target {
+            name: "item",
+            inputs: items::items,
+            words: &[
+                "\"S\"",
+                "\"N\"",
+                "\"B\"",
+                "\"BOOL\":true",
+                "\"NULL\":true",
+                "\"L\":[]",
+                "\"M\":{}",
+                "\"more\":{\"S\":\"\"},",
+                "\"inc\"",
+                "\"num\"",
+                "\"due\"",
+                "\"seq\"",
+                "\"sub\"",
+                "\"count\"",
+                "\"body\"",
+                "\"bytes\"",
+                "slot:",
+                "chunk:",
+                "{}",
+                "},{",
+            ],
+            longest: 400 << 10,
+            // As for a journal.
+            memory: |length| times(100, length) + (16 << 20),
+            run: items::item,
         },
         Target {
             name: "template",

@@ -199,17 +199,25 @@ struct Moved {
     totals: Vec<String>,
 }
 
-const SHARD_BATCHES: usize = 60;
 const SHARD_KEYS: u64 = 1_000;
 
-async fn move_about(shards: usize, environments: usize) -> Moved {
+/// Which environment takes a shard's next batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Any.
+    Random,
+    /// The one that the shard has had all along.
+    Sticky,
+}
+
+async fn move_about(shards: usize, environments: usize, way: Way, rounds: usize) -> Moved {
     let (store, inbox) = (Metered::over(MemoryStore::new()), Inbox::default());
     let new = || Handler::new(pipeline(), &store, &inbox, Limits::default(), Box::new(|| Incarnation(1)));
     let mut processes: Vec<_> = (0..environments).map(|_| new()).collect();
     let mut sources: Vec<_> = (0..shards).map(|_| Clicks { keys: SHARD_KEYS, sequence: 0, random: 1 }).collect();
     let mut random = Clicks { keys: u64::MAX >> 33, sequence: 0, random: 7 };
     let (mut before, mut loads) = (Usage::default(), 0);
-    for round in 0..SHARD_BATCHES + 10 {
+    for round in 0..rounds + 10 {
         // The first rounds are the cold ones.
         if round == 10 {
             before = store.usage();
@@ -218,7 +226,8 @@ async fn move_about(shards: usize, environments: usize) -> Moved {
         for (number, clicks) in sources.iter_mut().enumerate() {
             let batch = clicks.batch(|clicks| clicks.draw() + number as u64 * SHARD_KEYS);
             let records = clicks.records(&batch);
-            let process = &mut processes[usize::try_from(random.draw()).expect("small") % environments];
+            let drawn = usize::try_from(random.draw()).expect("small") % environments;
+            let process = &mut processes[if way == Way::Sticky { number % environments } else { drawn }];
             let shard = format!("shardId-{number:012}");
             let done = process.handle(STREAM, &shard, Work::Records(&records), Deadline::NONE).await.expect("done");
             loads += done.loads;
@@ -230,36 +239,53 @@ async fn move_about(shards: usize, environments: usize) -> Moved {
         processes[0].handle(STREAM, &shard, Work::Drain, Deadline::NONE).await.expect("drained");
     }
     let received = inbox.received();
-    Moved {
-        usage,
-        loads,
-        batches: shards * SHARD_BATCHES,
-        repeats: received.repeats,
-        totals: received.sorted("totals"),
+    Moved { usage, loads, batches: shards * rounds, repeats: received.repeats, totals: received.sorted("totals") }
+}
+
+impl Moved {
+    fn tell(&self, shards: usize, environments: usize, way: Way) {
+        let a_batch = |count: usize| count as f64 / self.batches as f64;
+        println!(
+            "| {shards} | {environments}, {way:?} | {:.2} | {:.2} | {:.2} | {} | {:.3} |",
+            a_batch(self.usage.reads),
+            a_batch(self.usage.writes),
+            a_batch(self.usage.slot_units + self.usage.part_units),
+            self.repeats,
+            a_batch(self.loads),
+        );
     }
 }
 
+const HEADER: &str = "| shards | environments | reads a batch | writes a batch | write units a batch | outputs sent again | full loads a batch |";
+
 #[test]
-#[ignore = "takes a minute"]
+#[ignore = "takes minutes"]
 fn shards_that_move_between_environments_cost_a_query_more() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-    println!(
-        "  shards   environments   reads a batch   writes a batch   write units a batch   outputs sent again   full loads"
-    );
+    println!("{HEADER}");
     for shards in [4, 32] {
-        let alone = runtime.block_on(move_about(shards, 1));
-        for environments in [1, 3, 8] {
-            let moved = runtime.block_on(move_about(shards, environments));
-            let a_batch = |count: usize| count as f64 / moved.batches as f64;
-            println!(
-                "{shards:>8} {environments:>14} {:>15.2} {:>16.2} {:>21.2} {:>20} {:>12}",
-                a_batch(moved.usage.reads),
-                a_batch(moved.usage.writes),
-                a_batch(moved.usage.slot_units + moved.usage.part_units),
-                moved.repeats,
-                moved.loads,
-            );
+        let run = |environments| runtime.block_on(move_about(shards, environments, Way::Random, 60));
+        let alone = run(1);
+        alone.tell(shards, 1, Way::Random);
+        for environments in [3, 8] {
+            let moved = run(environments);
+            moved.tell(shards, environments, Way::Random);
             assert_eq!(moved.totals, alone.totals, "the same results");
         }
+    }
+}
+
+/// Lambda has an environment for each shard whose batch is under way, and asks any of those at rest.
+#[test]
+#[ignore = "takes minutes"]
+fn as_many_environments_as_shards_cost_units_by_batches_and_not_by_shards() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    println!("{HEADER}");
+    for shards in [1, 4, 32, 100] {
+        let run = |way| runtime.block_on(move_about(shards, shards, way, 20));
+        let (sticky, random) = (run(Way::Sticky), run(Way::Random));
+        sticky.tell(shards, shards, Way::Sticky);
+        random.tell(shards, shards, Way::Random);
+        assert_eq!(sticky.totals, random.totals, "the same results");
     }
 }

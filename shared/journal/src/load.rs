@@ -13,6 +13,8 @@ use crate::{Error, JournalId, Kind, PartId, PartName, Record, Schema, SlotItem, 
 const ATTEMPTS: u32 = 8;
 /// How many parts are read at once: each takes some milliseconds to come, and less to restore.
 const PARTS_AT_ONCE: usize = 16;
+/// A larger number is damage: no journal lives so long, and behind it the next laps have numbers too.
+const LARGEST: u64 = u64::MAX / 2;
 
 /// The view and state of a journal, or `None` if it has no record 1.
 ///
@@ -259,6 +261,7 @@ pub(crate) fn decode(journal: &JournalId, slot: u32, item: &SlotItem) -> Result<
         && record.incarnation == item.incarnation
         && record.ring.slots() >= 2
         && record.ring.slot(record.number) == slot
+        && record.number <= LARGEST
         && record.oldest < record.number
         && record.number - record.oldest < u64::from(record.ring.slots())
         && (record.number == 1) == (record.kind == Kind::Init);

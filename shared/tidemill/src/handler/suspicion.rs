@@ -32,7 +32,8 @@ impl Suspicion {
     pub(super) async fn raise<S: Store>(store: &S, journal: &JournalId, view: &View) -> Result<Self, Error> {
         let position = view.position().cloned();
         let before = store.read_attempt(journal).await.map_err(tidemill_journal::Error::from)?;
-        let count = before.filter(|attempt| attempt.position == position).map_or(0, |attempt| attempt.count) + 1;
+        let count =
+            before.filter(|attempt| attempt.position == position).map_or(0, |attempt| attempt.count).saturating_add(1);
         write(store, journal, Attempt { position, count }).await?;
         Ok(match count {
             CULPRIT_FROM.. => Self::Culprit,
