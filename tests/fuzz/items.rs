@@ -123,10 +123,7 @@ pub(crate) fn item(bytes: &[u8]) {
     RUNTIME.block_on(async {
         let Some(items) = with_item(kind).await else { return };
         let _ = load(&items, &JOURNAL.id, None, || Box::new(Counted(0))).await;
-        // A slot of another number is a lost race to a process, which tries again until its time is up.
-        if !matches!(kind, Kind::Slot | Kind::Slots) {
-            go_on(items).await;
-        }
+        go_on(items).await;
     });
 }
 

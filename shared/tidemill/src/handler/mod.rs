@@ -42,6 +42,10 @@ pub use tidemill_aws::ShardInfo;
 /// How many records an asynchronous stage looks at before they are stepped and committed.
 const ENRICHED_TOGETHER: usize = 500;
 
+/// After how many conflicts behind which nobody has written anything a journal counts as damaged. One may be: requests of
+/// others that were under way.
+const CONFLICTS_IN_VAIN: usize = 50;
+
 /// Draws the random number that names a new life of a journal.
 pub type DrawIncarnation = Box<dyn Fn() -> Incarnation + Send + Sync>;
 
@@ -250,6 +254,7 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
         let mut done = Done::default();
         let mut caps = open.suspicion.caps(self.limits.caps);
         let mut may_spill = false;
+        let mut in_vain = 0;
         loop {
             // A conflict means that another environment is at work: the shard is not quiet.
             let quiet = match work {
@@ -298,7 +303,12 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
                 }
                 Committed::Conflict => {
                     done.conflicts += 1;
+                    let before = (open.view.incarnation(), open.view.number());
                     done.loads += usize::from(self.renew(journal, open, deadline).await?);
+                    in_vain = if (open.view.incarnation(), open.view.number()) == before { in_vain + 1 } else { 0 };
+                    if in_vain > CONFLICTS_IN_VAIN {
+                        return Err(nothing_can_follow(journal, &open.view));
+                    }
                 }
                 Committed::TooLarge { .. } => {
                     open.state.discard();
@@ -340,6 +350,15 @@ impl<S: Store, K: Sink, P: Source> Handler<S, K, P> {
 pub(crate) fn with_enriched<'r>(records: &'r [Record<'r>], enriched: &'r [Enriched]) -> Vec<Record<'r>> {
     let with = |(record, enriched): (&Record<'r>, &'r Enriched)| Record { enriched: Some(enriched), ..record.clone() };
     if enriched.is_empty() { records.to_vec() } else { records.iter().zip(enriched).map(with).collect() }
+}
+
+/// Something stands where the next record belongs that no writer has put there.
+fn nothing_can_follow(journal: &JournalId, view: &View) -> Error {
+    let next = view.number() + 1;
+    let why = "an item stands where it belongs that is neither it nor the one that it replaces, so nothing can be \
+               committed. Restore the journal from an export or the table from a backup";
+    let (journal, why) = (journal.clone(), why.to_owned());
+    tidemill_journal::Error::Damaged { journal, item: format!("the slot of record {next}"), why }.into()
 }
 
 /// The time of the tick that a commit is of, if it is one's.
