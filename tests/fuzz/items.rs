@@ -143,7 +143,7 @@ async fn with_item(kind: Kind) -> Option<MemoryStore> {
             let part = part()?;
             items.write_part(id, part, &table.read_part(id, part).await.ok()??).await.ok()?;
         }
-        Kind::Beside => drop(table.list_beside().await.ok()?),
+        Kind::Beside => drop(table.list().await.ok()?),
     }
     Some(items)
 }
