@@ -190,7 +190,8 @@ fn failing_batches_and_kills_lose_nothing_and_keep_parents_first() {
     let options = ["--reshard", "4", "--seed", "5", "--batch-size", "3", "--kill", "6", "--environments", "3"];
     let (report, all) = replayed(&project, &keys, &options);
     assert_eq!(report["kills"].as_u64(), Some(6));
-    assert!(report["retries"].as_u64() >= Some(11), "{report:#}");
+    // Five failures and six kills; a kill may meet an invocation that fails anyway.
+    assert!((6..=11).contains(&report["retries"].as_u64().expect("a number")), "{report:#}");
     assert_parents_first(&project, &all);
 }
 

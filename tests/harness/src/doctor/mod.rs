@@ -270,7 +270,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let project = new::create(folder.path(), "demo", None).unwrap();
         let manifest = project.join("Cargo.toml");
-        let text = std::fs::read_to_string(&manifest).unwrap().replace("panic = \"unwind\"", "lto = true");
+        let text = std::fs::read_to_string(&manifest).unwrap().replace("panic = \"unwind\"\n", "");
         std::fs::write(&manifest, text).unwrap();
         let template = Template::load(&project.join("template.yaml"), &mut Findings::default()).unwrap().unwrap();
         let found = examine(&template);
