@@ -1,26 +1,29 @@
 #!/usr/bin/env python3
 """Draws docs/growth.svg: cost by records, beside a million idle keys and without.
 
-  pip install matplotlib==3.10.7
+  pip install matplotlib==3.11.2
   cargo build --release --bin tidemill-bench
   python3 tests/bench/plot.py docs/growth.svg
 """
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import matplotlib
 
 matplotlib.use("svg")
 import matplotlib.pyplot as plt  # noqa: E402
 
+BENCH = Path(os.environ.get("CARGO_TARGET_DIR", "target")) / "release" / "tidemill-bench"
 IDLE = [0, 1_000_000]
 STYLES = [{"color": "#0b6e99", "linewidth": 4, "alpha": 0.5}, {"color": "#b3450c", "linewidth": 1.5, "marker": "o"}]
 
 
 def points(idle):
-    command = ["target/release/tidemill-bench", "growth", "--idle", str(idle)]
+    command = [BENCH, "growth", "--idle", str(idle)]
     lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     return [{"events": 0, "cpu_seconds": 0, "write_units": 0}, *map(json.loads, lines)]
 
