@@ -1,55 +1,27 @@
 //! Freeing what sealed journals hold: when, in what order, and what those find who come late.
 
+#[path = "support/cells.rs"]
+mod cells;
+#[path = "support/nowhere.rs"]
+mod nowhere;
+#[path = "support/pass_on.rs"]
+mod pass_on;
+
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tidemill_core::{Change, Corrupt, EventTime, HashRange, PartRange, Position, Progress, Reject, SequenceNumber};
+use cells::{Cells, cell};
+use nowhere::Nowhere;
+use pass_on::pass_on_marks_and_attempts;
+use tidemill_core::{Change, EventTime, HashRange, Position, Progress, SequenceNumber};
 use tidemill_journal::{
     Attempt, Beginning, Beside, CaughtUp, Committed, Deadline, Draft, Guard, Incarnation, JournalId, Kind, Listed,
-    Mark, MemoryStore, Output, PartId, Put, Ring, Schema, Sink, SinkError, SlotItem, Snapshot, State, Store,
-    StoreError, Sweepable, Swept, View, catch_up, commit, drop, flush, init, load, restore, still_holds, sweep,
+    Mark, MemoryStore, Output, PartId, Put, Ring, Schema, SlotItem, Snapshot, State, Store, StoreError, Sweepable,
+    Swept, View, catch_up, commit, drop, flush, init, load, restore, still_holds, sweep,
 };
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Cells(BTreeMap<Vec<u8>, Vec<u8>>);
-
-impl State for Cells {
-    fn restore(&mut self, change: &Change) -> Result<(), Corrupt> {
-        match &change.value {
-            Some(value) => self.0.insert(change.key.clone(), value.clone()),
-            None => self.0.remove(&change.key),
-        };
-        Ok(())
-    }
-
-    fn image(&self, range: &PartRange) -> Result<Vec<Change>, Reject> {
-        let inside = self.0.iter().filter(|(key, _)| range.contains(key));
-        Ok(inside.map(|(key, value)| cell(key, value)).collect())
-    }
-
-    fn bytes(&self) -> usize {
-        self.0.iter().map(|(key, value)| key.len() + value.len()).sum()
-    }
-}
-
-fn cell(key: &[u8], value: &[u8]) -> Change {
-    Change { key: key.to_vec(), slot: Vec::new(), value: Some(value.to_vec()) }
-}
-
-struct Nowhere;
-
-impl Sink for Nowhere {
-    fn objection(&self, _: &Output) -> Option<String> {
-        None
-    }
-
-    async fn send(&self, _: &[Output], _: Deadline) -> Result<(), SinkError> {
-        Ok(())
-    }
-}
 
 /// A store whose writes all fail once it has done so many.
 struct Failing {
@@ -90,25 +62,7 @@ impl Store for Failing {
         self.inner.put_slot(journal, slot, item, guard).await
     }
 
-    async fn read_mark(&self, journal: &JournalId) -> Result<Option<Mark>, StoreError> {
-        self.inner.read_mark(journal).await
-    }
-
-    async fn write_mark(&self, journal: &JournalId, mark: &Mark) -> Result<(), StoreError> {
-        self.inner.write_mark(journal, mark).await
-    }
-
-    async fn lower_mark(&self, journal: &JournalId, mark: &Mark) -> Result<(), StoreError> {
-        self.inner.lower_mark(journal, mark).await
-    }
-
-    async fn read_attempt(&self, journal: &JournalId) -> Result<Option<Attempt>, StoreError> {
-        self.inner.read_attempt(journal).await
-    }
-
-    async fn write_attempt(&self, journal: &JournalId, attempt: &Attempt) -> Result<(), StoreError> {
-        self.inner.write_attempt(journal, attempt).await
-    }
+    pass_on_marks_and_attempts!();
 
     async fn write_part(&self, journal: &JournalId, id: &PartId, chunks: &[Bytes]) -> Result<(), StoreError> {
         self.write()?;

@@ -1,44 +1,24 @@
 //! Dropping and restoring journals under holders that go on: whatever they do, the new life is exactly the snapshot, and
 //! nothing of the old one gets into it.
 
-use std::collections::BTreeMap;
+#[path = "support/cells.rs"]
+mod cells;
+#[path = "support/pass_on.rs"]
+mod pass_on;
+
 use std::ops::RangeInclusive;
 use std::sync::Mutex;
 
 use bytes::Bytes;
+use cells::{Cells, cell};
+use pass_on::pass_on_marks_and_attempts;
 use proptest::prelude::*;
-use tidemill_core::{Change, Corrupt, EventTime, PartRange, Position, Progress, Reject, SequenceNumber};
+use tidemill_core::{EventTime, Position, Progress, SequenceNumber};
 use tidemill_journal::{
     Attempt, Beginning, CaughtUp, Committed, Deadline, Draft, Erasable, Error, Format, Guard, Incarnation, JournalId,
     Kind, Mark, MemoryStore, Output, PartId, Put, Ring, Schema, Sink, SinkError, SlotItem, Snapshot, State, Store,
     StoreError, View, catch_up, commit, drop, flush, head, import, init, load, restore,
 };
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Cells(BTreeMap<Vec<u8>, Vec<u8>>);
-
-impl State for Cells {
-    fn restore(&mut self, change: &Change) -> Result<(), Corrupt> {
-        match &change.value {
-            Some(value) => self.0.insert(change.key.clone(), value.clone()),
-            None => self.0.remove(&change.key),
-        };
-        Ok(())
-    }
-
-    fn image(&self, range: &PartRange) -> Result<Vec<Change>, Reject> {
-        let inside = self.0.iter().filter(|(key, _)| range.contains(key));
-        Ok(inside.map(|(key, value)| cell(key, value)).collect())
-    }
-
-    fn bytes(&self) -> usize {
-        self.0.iter().map(|(key, value)| key.len() + value.len()).sum()
-    }
-}
-
-fn cell(key: &[u8], value: &[u8]) -> Change {
-    Change { key: key.to_vec(), slot: Vec::new(), value: Some(value.to_vec()) }
-}
 
 /// A sink that remembers.
 #[derive(Default)]
@@ -111,25 +91,7 @@ impl Store for Moody {
         if takes(&self.answers_lost) { Err(no_answer()) } else { Ok(put) }
     }
 
-    async fn read_mark(&self, journal: &JournalId) -> Result<Option<Mark>, StoreError> {
-        self.inner.read_mark(journal).await
-    }
-
-    async fn write_mark(&self, journal: &JournalId, mark: &Mark) -> Result<(), StoreError> {
-        self.inner.write_mark(journal, mark).await
-    }
-
-    async fn lower_mark(&self, journal: &JournalId, mark: &Mark) -> Result<(), StoreError> {
-        self.inner.lower_mark(journal, mark).await
-    }
-
-    async fn read_attempt(&self, journal: &JournalId) -> Result<Option<Attempt>, StoreError> {
-        self.inner.read_attempt(journal).await
-    }
-
-    async fn write_attempt(&self, journal: &JournalId, attempt: &Attempt) -> Result<(), StoreError> {
-        self.inner.write_attempt(journal, attempt).await
-    }
+    pass_on_marks_and_attempts!();
 
     async fn write_part(&self, journal: &JournalId, id: &PartId, chunks: &[Bytes]) -> Result<(), StoreError> {
         self.inner.write_part(journal, id, chunks).await

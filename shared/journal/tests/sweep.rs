@@ -1,17 +1,24 @@
 //! Sweeping orphans while holders lose puts, meet conflicts and are slow: nothing that is needed goes, all else does.
 
+#[path = "support/nowhere.rs"]
+mod nowhere;
+#[path = "support/pass_on.rs"]
+mod pass_on;
+
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
+use nowhere::Nowhere;
+use pass_on::pass_on_marks_and_attempts;
 use proptest::prelude::*;
 use tidemill_core::{Change, Corrupt, EventTime, PartRange, Progress, Reject};
 use tidemill_journal::{
     Attempt, Beginning, Beside, CaughtUp, Committed, Deadline, Draft, Guard, Incarnation, JournalId, Kind,
-    LONGEST_LIFE, Listed, Mark, MemoryStore, Output, PartId, Put, Ring, Schema, Sink, SinkError, SlotItem, State,
-    Store, StoreError, Sweepable, Swept, View, catch_up, commit, flush, init, load, sweep,
+    LONGEST_LIFE, Listed, Mark, MemoryStore, PartId, Put, Ring, Schema, SlotItem, State, Store, StoreError, Sweepable,
+    Swept, View, catch_up, commit, flush, init, load, sweep,
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,18 +45,6 @@ impl State for Cells {
 
 fn cell(key: u8, value: Option<Vec<u8>>) -> Change {
     Change { key: vec![key], slot: Vec::new(), value }
-}
-
-struct Nowhere;
-
-impl Sink for Nowhere {
-    fn objection(&self, _: &Output) -> Option<String> {
-        None
-    }
-
-    async fn send(&self, _: &[Output], _: Deadline) -> Result<(), SinkError> {
-        Ok(())
-    }
 }
 
 /// What becomes of a conditional write.
@@ -129,25 +124,7 @@ impl Store for Fated {
         Err(StoreError::Refused { what: "a put".to_owned(), why: "its writer is gone".to_owned() })
     }
 
-    async fn read_mark(&self, journal: &JournalId) -> Result<Option<Mark>, StoreError> {
-        self.inner.read_mark(journal).await
-    }
-
-    async fn write_mark(&self, journal: &JournalId, mark: &Mark) -> Result<(), StoreError> {
-        self.inner.write_mark(journal, mark).await
-    }
-
-    async fn lower_mark(&self, journal: &JournalId, mark: &Mark) -> Result<(), StoreError> {
-        self.inner.lower_mark(journal, mark).await
-    }
-
-    async fn read_attempt(&self, journal: &JournalId) -> Result<Option<Attempt>, StoreError> {
-        self.inner.read_attempt(journal).await
-    }
-
-    async fn write_attempt(&self, journal: &JournalId, attempt: &Attempt) -> Result<(), StoreError> {
-        self.inner.write_attempt(journal, attempt).await
-    }
+    pass_on_marks_and_attempts!();
 
     async fn write_part(&self, journal: &JournalId, id: &PartId, chunks: &[Bytes]) -> Result<(), StoreError> {
         *self.written.lock().expect("lock") = Some((journal.clone(), id.clone(), chunks.to_vec()));
