@@ -1,10 +1,13 @@
 //! The real function binary, over the wire, on real flights: however batches are cut, whoever takes them, and whatever
 //! is killed, the results are Flink's.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use flate2::read::GzDecoder;
 use serde_json::Value;
 use tempfile::TempDir;
 use tidemill_harness::progress::{Progress, Silent};
@@ -194,11 +197,77 @@ fn late_firings_and_rankings_come_over_the_wire_as_flink_has_them() {
     }
 }
 
-/// Shards are split and merged while it runs: their children go on where they ended.
+/// Shards are split and merged while it runs, and the function killed: their children go on where they ended.
 #[test]
 fn resharding_does_not_matter() {
-    let report = replay(Options { reshards: 5, kills: 10, seed: 1, ..scenario("template.yaml", "rotations") });
+    let resharded = |options| Options { reshards: 3, kills: 10, seed: 1, ..options };
+    assert_identical(&replay(resharded(departures())));
+    let report = replay(resharded(scenario("template.yaml", "rotations")));
     assert_eq!((report.verdict, report.results), (Verdict::Holds, 13_666));
+    let folder = TempDir::new().expect("a folder");
+    let report = replay(resharded(punctual_routes(folder.path())));
+    assert_eq!((report.verdict, report.results), (Verdict::Holds, 70_755));
+}
+
+/// Who is late is judged shard by shard. Flights to Honolulu land so long after they left that other flights of their shard
+/// have closed their windows. A child of a split may have heard of fewer flights, and have them open. Flink, with one
+/// watermark for all, has not, so it has fewer windows; but none that differs or that is missing here.
+#[test]
+fn resharding_moves_only_what_is_late() {
+    let report =
+        replay(Options { reshards: 3, seed: 1, expect: Expect::Nothing, ..scenario("template.yaml", "routes") });
+    let (results, flink) = (sorted(report.collected.results), sorted(routes_of_flink()));
+    let missing = flink.iter().filter(|line| results.binary_search(line).is_err()).count();
+    assert_eq!((missing, results.len() > flink.len()), (0, true));
+    let nobody_late = windows_to_honolulu();
+    let more = results.iter().filter(|line| flink.binary_search(line).is_err());
+    for line in more {
+        assert!(nobody_late.contains(&serde_json::from_str(line).expect("JSON")), "{line}");
+    }
+}
+
+/// January's flights without those to Honolulu, of which all others are in time, and Flink's results without theirs.
+fn punctual_routes(folder: &Path) -> Options {
+    let without = |name: &str, lines: &mut dyn Iterator<Item = String>| {
+        let path = folder.join(name);
+        let kept: Vec<String> = lines.filter(|line| !is_to_honolulu(line)).collect();
+        fs::write(&path, kept.join("\n")).expect("a file");
+        path
+    };
+    let flights = fs::read_to_string(events("input.jsonl")).expect("the flights");
+    let input = without("input.jsonl", &mut flights.lines().map(str::to_owned));
+    let expected = without("expected.jsonl", &mut routes_of_flink().into_iter());
+    Options { input: Some(input), expect: Expect::File(expected), ..scenario("template.yaml", "routes") }
+}
+
+fn routes_of_flink() -> Vec<String> {
+    let file = fs::File::open(events("../routes/expected.jsonl.gz")).expect("Flink's results");
+    BufReader::new(GzDecoder::new(file)).lines().collect::<Result<_, _>>().expect("lines")
+}
+
+fn is_to_honolulu(line: &str) -> bool {
+    line.contains("\"dest\":\"HNL\"")
+}
+
+/// The windows of six hours, each hour, that the flights to Honolulu have if none of them is late.
+fn windows_to_honolulu() -> Vec<Value> {
+    const HOUR: i64 = 3_600_000;
+    let mut windows = BTreeMap::<(String, i64), (u64, i64)>::new();
+    for line in fs::read_to_string(events("input.jsonl")).expect("the flights").lines().filter(|l| is_to_honolulu(l)) {
+        let flight: routes::Flight = serde_json::from_str(line).expect("a flight");
+        let hour = flight.departed_at / HOUR;
+        for start in hour - 5..=hour {
+            let (flights, delay) = windows.entry((flight.origin.clone(), start)).or_default();
+            (*flights, *delay) = (*flights + 1, *delay + flight.delay_min);
+        }
+    }
+    let result = |((origin, start), (flights, delay_min_total))| {
+        serde_json::json!({
+            "origin": origin, "dest": "HNL", "window_start": start * HOUR, "window_end": (start + 6) * HOUR,
+            "flights": flights, "delay_min_total": delay_min_total,
+        })
+    };
+    windows.into_iter().map(result).collect()
 }
 
 /// No record comes any more: the schedule's ticks close the windows that the last ones left open, one after the other.

@@ -79,10 +79,12 @@ pub(crate) async fn write<S: Store>(
     deadline: Deadline,
 ) -> Result<Committed, Error> {
     let mut renewal = renewal::plan(journal, view, state)?;
-    let may_spill = draft.may_spill;
+    let (may_spill, stated_again) = (draft.may_spill, std::mem::take(&mut renewal.stated_again));
+    // As of n, so before what changes with n + 1.
+    let draft = Draft { changes: stated_again.into_iter().chain(draft.changes).collect(), ..draft };
     let mut record = record(view, format, draft, &renewal);
     let number = record.number;
-    let encode = |why| Error::Encode { journal: journal.clone(), number, why };
+    let encode = |why| Error::encode(journal, number, why);
     let mut body = record.encode().map_err(encode)?;
     if body.len() > BODY_LIMIT {
         if !may_spill {
@@ -108,6 +110,9 @@ pub(crate) async fn write<S: Store>(
     let oldest = record.oldest;
     view.advance(record, item.body.len(), true);
     view.due = due;
+    for (name, held) in renewal.held() {
+        view.parts.know(name, held.clone());
+    }
     let mut garbage = renewal.replaced;
     garbage.extend(view.spills.take_garbage(oldest));
     // Garbage only now that the commit that replaces it is acknowledged. What stays behind is swept some day.

@@ -126,4 +126,8 @@ impl Error {
     pub(crate) fn damaged(journal: &JournalId, item: impl Into<String>, why: impl ToString) -> Self {
         Self::Damaged { journal: journal.clone(), item: item.into(), why: why.to_string() }
     }
+
+    pub(crate) fn encode(journal: &JournalId, number: u64, why: String) -> Self {
+        Self::Encode { journal: journal.clone(), number, why }
+    }
 }

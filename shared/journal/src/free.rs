@@ -121,7 +121,7 @@ async fn put_again<S: Store>(
     rehearsal: bool,
 ) -> Result<Option<Count>, Error> {
     let Record { number, incarnation, ring, .. } = record;
-    let body = record.encode().map_err(|why| Error::Encode { journal: journal.clone(), number, why })?;
+    let body = record.encode().map_err(|why| Error::encode(journal, number, why))?;
     let done = Count { items: 1, bytes: size.saturating_sub(body.len()) as u64 };
     let (slot, item) = (ring.slot(number), SlotItem { incarnation, number, body });
     let guard = Guard::Replaces { number, incarnation };

@@ -61,7 +61,7 @@ pub async fn init<S: Store>(
     state: &(impl State + ?Sized),
 ) -> Result<Put, Error> {
     let Beginning { incarnation, ring, schema, progress, format, position, outputs } = beginning;
-    let encode = |why| Error::Encode { journal: journal.clone(), number: 1, why };
+    let encode = |why| Error::encode(journal, 1, why);
     let view = View::before_all(incarnation, ring, schema.clone(), format);
     let mut parts = renewal::inherited(&view, state).map_err(encode)?;
     let mut record = Record {

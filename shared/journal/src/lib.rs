@@ -54,6 +54,7 @@ mod sink;
 mod spill;
 mod store;
 mod sweep;
+mod touched;
 mod upgrade;
 mod view;
 

@@ -7,6 +7,7 @@ use crate::catch_up::{CaughtUp, catch_up};
 use crate::expected::{Expected, Fit};
 use crate::parts::{self, Parts};
 use crate::spill::{self, Spills};
+use crate::touched::{self, Held};
 use crate::{Error, JournalId, Kind, PartId, PartName, Record, Schema, SlotItem, State, Store, View};
 
 /// How often a journal that changes meanwhile is read anew.
@@ -84,7 +85,7 @@ pub(crate) async fn assemble<S: Store, T: State + ?Sized>(
     expected: Option<Expected<'_>>,
     state: &mut T,
 ) -> Result<Result<View, String>, Error> {
-    let (records, parts, spills) = match read_names(store, journal, head).await? {
+    let (records, mut parts, spills) = match read_names(store, journal, head).await? {
         Ok(read) => read,
         Err(moved) => return Ok(Err(moved)),
     };
@@ -92,7 +93,7 @@ pub(crate) async fn assemble<S: Store, T: State + ?Sized>(
     let stored = stored_schema(journal, &records)?;
     // Before any cell is decoded: cells of another pipeline would only look damaged.
     let Fit { schema, is_unclaimed } = Expected::check(expected, journal, stored)?;
-    if let Some(moved) = restore_images(store, journal, &parts, state).await? {
+    if let Some(moved) = restore_images(store, journal, &mut parts, state).await? {
         return Ok(Err(moved));
     }
     for (record, _) in &records {
@@ -220,18 +221,23 @@ async fn read_records<S: Store>(
 async fn restore_images<S: Store, T: State + ?Sized>(
     store: &S,
     journal: &JournalId,
-    parts: &Parts,
+    parts: &mut Parts,
     state: &mut T,
 ) -> Result<Option<String>, Error> {
-    let images: Vec<(&PartName, &PartId)> =
-        parts.names().filter_map(|name| name.image.as_ref().map(|id| (name, id))).collect();
+    let image = |name: &PartName| name.image.clone().map(|id| (name.clone(), id));
+    let images: Vec<(PartName, PartId)> = parts.names().filter_map(image).collect();
     for together in images.chunks(PARTS_AT_ONCE) {
         let read = try_join_all(together.iter().map(|(_, id)| store.read_part(journal, id))).await?;
         for ((name, id), chunks) in together.iter().zip(read) {
             let Some(chunks) = chunks else { return Ok(Some(format!("part {} is missing", id.id))) };
+            let mut held = Vec::new();
+            let restore = |cell: &Change| {
+                held.push(touched::cell_hash(cell));
+                state.restore(cell).map_err(|corrupt| unfit(&corrupt))
+            };
             let damaged = |why: String| Error::damaged(journal, format!("part {}", id.id), why);
-            let restore = |cell: &Change| state.restore(cell).map_err(|corrupt| unfit(&corrupt));
             parts::open_image(name, &chunks, restore).map_err(damaged)?;
+            parts.know(name, Held::new(held));
         }
     }
     Ok(None)

@@ -1,7 +1,8 @@
 //! The parts of a shard's state: which images stand for which keys.
 //!
 //! An image is as of s = n − 1, the view that the put of commit n is conditioned on: a function of the history, so two
-//! writers of one name write the same. The loader applies to it every record after s.
+//! writers of one name write the same. The loader applies to it every record after s. A later commit n may name it again
+//! with s = n − 1, if nothing touched the part since, or if it states again itself all that did.
 
 use std::borrow::Cow;
 
@@ -10,6 +11,7 @@ use tidemill_core::{Change, PartRange, part_hash};
 
 use crate::frame::{self, Plain};
 use crate::record::PartImage;
+use crate::touched::{self, Held, Touched};
 use crate::{PartId, PartName, Record, View};
 
 /// An item of DynamoDB has at most 400 KB; the rest is for names and envelope.
@@ -26,11 +28,14 @@ pub(crate) struct Part {
     pub(crate) grown: usize,
     /// Bytes of the changes behind `as_of` to cells of the part, before they are packed; `None` if there are none.
     pub(crate) changed: Option<usize>,
+    /// Which cells those are.
+    pub(crate) touched: Touched,
 }
 
 impl Part {
-    const fn new(name: PartName) -> Self {
-        Self { name, grown: 0, changed: None }
+    fn new(name: PartName, held: Option<Held>) -> Self {
+        let plain = name.image.as_ref().map_or(0, |image| image.plain as usize);
+        Self { name, grown: 0, changed: None, touched: Touched::nothing(plain, held) }
     }
 
     /// Bytes of its image, as stored.
@@ -48,6 +53,8 @@ impl Part {
 pub(crate) struct Image {
     pub(crate) id: PartId,
     pub(crate) chunks: Vec<Bytes>,
+    /// What it holds, of a part.
+    pub(crate) held: Held,
 }
 
 impl Parts {
@@ -61,8 +68,12 @@ impl Parts {
     pub(crate) fn advance(&mut self, record: &Record, size: usize) {
         if !record.parts.is_empty() {
             let overlaps = |a: &PartRange, b: &PartRange| a.first <= b.last && b.first <= a.last;
-            self.0.retain(|part| !record.parts.iter().any(|name| overlaps(&part.name.range, &name.range)));
-            self.0.extend(record.parts.iter().cloned().map(Part::new));
+            let is_named = |part: &Part| record.parts.iter().any(|name| overlaps(&part.name.range, &name.range));
+            let before: Vec<Part> = self.0.extract_if(.., |part| is_named(part)).collect();
+            self.0.extend(record.parts.iter().map(|name| {
+                let same = before.iter().find(|part| part.name.image == name.image);
+                Part::new(name.clone(), same.and_then(|part| part.touched.held().cloned()))
+            }));
             self.0.sort_by_key(|part| part.name.range);
         }
         for part in &mut self.0 {
@@ -70,8 +81,19 @@ impl Parts {
         }
         for change in &record.changes {
             if let Some(index) = self.index_of(&change.key) {
-                *self.0[index].changed.get_or_insert(0) += change.bytes();
+                let part = &mut self.0[index];
+                *part.changed.get_or_insert(0) += change.bytes();
+                part.touched.change(change);
             }
+        }
+    }
+
+    /// What the image of a part holds, now that it was written or read.
+    pub(crate) fn know(&mut self, name: &PartName, held: Held) {
+        let place = self.0.binary_search_by_key(&name.range, |part| part.name.range);
+        let part = place.ok().map(|place| &mut self.0[place]).filter(|part| part.name.image == name.image);
+        if let Some(part) = part {
+            part.touched.know(held);
         }
     }
 
@@ -121,11 +143,12 @@ pub(crate) fn seal_image(view: &View, range: PartRange, cells: Vec<Change>) -> R
         return Ok(None);
     }
     let plain = cells.iter().map(Change::bytes).sum();
+    let held = Held::new(cells.iter().map(touched::cell_hash).collect());
     let mut image = PartImage { incarnation: view.incarnation, range, as_of: view.number, cells };
     let bytes = Bytes::from(frame::seal(view.format, &mut image)?);
     // Two versions of the code may encode one state differently: the content is part of the name.
     let id = format!("{}-{:016x}-{}-{:016x}", view.incarnation, range.first, view.number, part_hash(&bytes));
-    Ok(Some(chunked(id, &bytes, plain)))
+    Ok(Some(Image { held, ..chunked(id, &bytes, plain) }))
 }
 
 /// Bytes, once `plain` of them, as an item of so many chunks.
@@ -133,7 +156,8 @@ pub(crate) fn chunked(id: String, bytes: &Bytes, plain: usize) -> Image {
     let starts = (0..bytes.len()).step_by(CHUNK_BYTES);
     let chunks: Vec<Bytes> = starts.map(|at| bytes.slice(at..bytes.len().min(at + CHUNK_BYTES))).collect();
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    Image { id: PartId { id, chunks: count(chunks.len()), bytes: count(bytes.len()), plain: count(plain) }, chunks }
+    let id = PartId { id, chunks: count(chunks.len()), bytes: count(bytes.len()), plain: count(plain) };
+    Image { id, chunks, held: Held::default() }
 }
 
 /// Hands the cells in an image's chunks to `restore`, which may have got some of them before an error.
@@ -150,7 +174,7 @@ pub(crate) fn open_image(
         several => Cow::Owned(several.concat()),
     };
     let image: PartImage = Plain::open(&bytes)?.read(&mut restore)?;
-    // A name may say a later s than the image: nothing touched the part between them.
+    // A name may say a later s than the image: the commit that says so states again what changed between them.
     if image.range != name.range || image.as_of > name.as_of {
         return Err(format!(
             "it holds {:?} as of {}, not {:?} as of {}",

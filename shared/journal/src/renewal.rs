@@ -7,11 +7,13 @@
 //! - when the records behind the oldest s outweigh the whole state, and 1 MB: a load reads about as much of both;
 //! - when it has grown so much that its image would be long to write.
 //!
-//! A part that nothing touched since s is named again as it is. One that grew is divided, small neighbours become one.
+//! A part that nothing touched since s is named again as it is, and so is one of which few cells changed: the commit that
+//! names it states them again. One that grew is divided, small neighbours become one.
 
-use tidemill_core::{Change, PartRange, part_hash};
+use tidemill_core::{Change, PartRange, Reject, part_hash};
 
 use crate::parts::{self, Image, Part, Parts};
+use crate::touched::Held;
 use crate::{Error, JournalId, PartId, PartName, State, View};
 
 /// Records behind the oldest s may outweigh a small state up to this.
@@ -29,6 +31,8 @@ const NAMES_AT_ONCE: usize = 32;
 pub(crate) struct Renewal {
     pub(crate) names: Vec<PartName>,
     pub(crate) images: Vec<Image>,
+    /// Cells, as of the view, that changed since the images of parts that are named again.
+    pub(crate) stated_again: Vec<Change>,
     /// Images that nothing names once the commit is acknowledged.
     pub(crate) replaced: Vec<PartId>,
 }
@@ -37,6 +41,12 @@ impl Renewal {
     /// `oldest` of the commit that carries this renewal.
     pub(crate) fn oldest(&self, parts: &Parts) -> u64 {
         parts.oldest_after(&self.names)
+    }
+
+    /// What the images hold that are written.
+    pub(crate) fn held(&self) -> impl Iterator<Item = (&PartName, &Held)> {
+        let image = |name: &PartName| self.images.iter().find(|image| name.image.as_ref() == Some(&image.id));
+        self.names.iter().filter_map(move |name| image(name).map(|image| (name, &image.held)))
     }
 
     fn covers(&self, range: &PartRange) -> bool {
@@ -59,12 +69,14 @@ pub(crate) fn plan(journal: &JournalId, view: &View, state: &(impl State + ?Size
         if renewal.covers(&part.name.range) {
             continue;
         }
-        if part.changed.is_some() {
-            rewrite(journal, view, part, state, target_bytes(view), &mut renewal)?;
-            rewritten += 1;
-        } else {
-            renewal.names.push(PartName { as_of: view.number, ..part.name.clone() });
+        match stated_again(journal, view, part, state)? {
+            Some(mut cells) => {
+                renewal.names.push(PartName { as_of: view.number, ..part.name.clone() });
+                renewal.stated_again.append(&mut cells);
+            }
+            None => rewrite(journal, view, part, state, target_bytes(view), &mut renewal)?,
         }
+        rewritten += usize::from(part.changed.is_some());
     }
     if rewritten == 0
         && let Some(part) = overgrown(view, state).filter(|part| !renewal.covers(&part.name.range))
@@ -73,6 +85,24 @@ pub(crate) fn plan(journal: &JournalId, view: &View, state: &(impl State + ?Size
         rewrite(journal, view, part, state, target_bytes(view) / 2, &mut renewal)?;
     }
     Ok(renewal)
+}
+
+/// What changed in a part since its image, if that is so little that the image can stay: nothing, or few cells. `None` also of
+/// a part that is to be united with a neighbour.
+fn stated_again(
+    journal: &JournalId,
+    view: &View,
+    part: &Part,
+    state: &(impl State + ?Sized),
+) -> Result<Option<Vec<Change>>, Error> {
+    if part.changed.is_none() {
+        return Ok(Some(Vec::new()));
+    }
+    if small_neighbour(view, part).is_some() {
+        return Ok(None);
+    }
+    let encode = |reject: Reject| Error::encode(journal, view.number + 1, reject.message);
+    part.touched.stated_again(state).map_err(encode)
 }
 
 /// The largest part, if it is far too large. What it grew by is not known: at most by what was changed in it, and it has its
@@ -119,7 +149,7 @@ fn rewrite(
     target: usize,
     renewal: &mut Renewal,
 ) -> Result<(), Error> {
-    let encode = |why| Error::Encode { journal: journal.clone(), number: view.number + 1, why };
+    let encode = |why| Error::encode(journal, view.number + 1, why);
     let mut range = part.name.range;
     let mut replaced: Vec<&Part> = vec![part];
     if let Some(neighbour) = small_neighbour(view, part).filter(|other| !renewal.covers(&other.name.range)) {

@@ -59,7 +59,7 @@ pub async fn upgrade<S: Store, T: State + ?Sized>(
             }
             Committed::TooLarge { bytes } => {
                 let why = format!("it would take {bytes} bytes");
-                return Err(Error::Encode { journal: journal.clone(), number: view.number + 1, why });
+                return Err(Error::encode(journal, view.number + 1, why));
             }
         }
     }

@@ -110,7 +110,7 @@ impl Config {
             batch: 2,
             cap: 2,
             budget: Budget::default(),
-            freedom: Freedom { early: false, reshape: false },
+            freedom: Freedom { early: false, reshape: false, again: false },
             torn_loads: false,
             wild_source: false,
             early_children: false,

@@ -5,7 +5,7 @@ use crate::config::{Budget, Config, Operation, Shard};
 use crate::rules::renewal::Freedom;
 use crate::step::Event;
 
-const FREE: Freedom = Freedom { early: false, reshape: true };
+const FREE: Freedom = Freedom { early: false, reshape: true, again: false };
 
 fn shard(parents: &[usize], cells: (u8, u8), first: u8, last: u8) -> Shard {
     Shard { parents: parents.to_vec(), cells, first, last }
@@ -83,7 +83,7 @@ pub(crate) fn due_given_up() -> Config {
 pub(crate) fn parts() -> Config {
     let events = vec![Event::at(0, 1), Event::at(2, 2), Event::at(0, 3)];
     let budget = Budget { zombies: 1, ..Budget::default() };
-    let freedom = Freedom { early: true, reshape: true };
+    let freedom = Freedom { early: true, reshape: true, again: false };
     Config { batch: 1, budget, freedom, ring: 3, ..Config::of("parts", events) }
 }
 
@@ -92,6 +92,12 @@ pub(crate) fn more_parts() -> Config {
     let events = vec![Event::at(0, 1), Event::at(2, 2), Event::at(0, 3), Event::at(0, 4)];
     let shards = vec![shard(&[], (0, 3), 1, 4)];
     Config { events, shards, name: "parts, more commits", ..parts() }
+}
+
+/// Parts that are named again with what changed in them stated again, as often as anyone likes.
+pub(crate) fn parts_again() -> Config {
+    let freedom = Freedom { early: true, reshape: false, again: true };
+    Config { freedom, budget: Budget::default(), name: "parts stated again", ..more_parts() }
 }
 
 /// Parts that divide and unite on a ring of two, where each commit renews all of them.
@@ -266,6 +272,7 @@ pub fn small() -> Vec<Config> {
         due_halves(),
         due_given_up(),
         parts(),
+        parts_again(),
         reshaped_parts(),
         torn_parts(),
         dropped(),

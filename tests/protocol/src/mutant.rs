@@ -78,6 +78,8 @@ mutants! {
     RenameTouched: "A part is named again as of n although a record behind s changed it." => I5, c::parts();
     NameAhead: "A part that nothing touched is named as of n+1, the record that may touch it." => I5, c::parts();
     ImageHoldsOwnChanges: "An image named as of n holds what n+1 changes." => I5, c::parts();
+    AgainHoldsOwnChanges: "What is stated again holds what n+1 changes, which is then applied to it." => I2 | I5, c::parts_again();
+    AgainIsNoTouch: "What a record states again does not count as changed since the image: who names the part next leaves it out." => I2 | I5, c::parts_again();
     ApplyAtS: "The loader applies records from s on, s included." => I2 | I5, c::parts();
     ApplyAll: "The loader applies all records behind `oldest` to every part." => I2 | I5, c::parts();
     FirstNameCounts: "The loader takes the first name of a part that it meets." => I2 | I5, c::parts();

@@ -104,6 +104,9 @@ pub(crate) struct Record {
     pub(crate) format: u8,
     pub(crate) kind: Kind,
     pub(crate) progress: Progress,
+    /// Cells as they were before it, each with its whole log: those that changed since the image of a part that it names
+    /// again.
+    pub(crate) again: Vec<(u8, u64)>,
     pub(crate) changes: Vec<Change>,
     pub(crate) outputs: Vec<Output>,
     pub(crate) parts: Vec<Name>,

@@ -8,11 +8,21 @@ use crate::step::{self, CELLS, Cells};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Part {
     pub(crate) name: Name,
-    /// Whether a record behind s changed a cell of it.
-    pub(crate) is_touched: bool,
+    /// Which cells of it changed since its image, a bit each: those that a record behind s changes or states again.
+    pub(crate) touched: u8,
 }
 
 impl Part {
+    pub(crate) const fn is_touched(&self) -> bool {
+        self.touched != 0
+    }
+
+    pub(crate) const fn touch(&mut self, cell: u8) {
+        if self.covers(cell) {
+            self.touched |= 1 << cell;
+        }
+    }
+
     pub(crate) const fn covers(&self, cell: u8) -> bool {
         self.name.first <= cell && cell <= self.name.last
     }
@@ -52,7 +62,7 @@ pub(crate) fn take_names(parts: &mut Vec<Part>, names: &[Name]) -> Vec<ImageId> 
     let overlaps = |part: &Part, name: &Name| part.name.first <= name.last && name.first <= part.name.last;
     let before: Vec<ImageId> = parts.iter().filter_map(|part| part.name.image).collect();
     parts.retain(|part| !names.iter().any(|name| overlaps(part, name)));
-    parts.extend(names.iter().map(|name| Part { name: *name, is_touched: false }));
+    parts.extend(names.iter().map(|name| Part { name: *name, touched: 0 }));
     parts.sort_by_key(|part| part.name.first);
     before.into_iter().filter(|id| !parts.iter().any(|part| part.name.image == Some(*id))).collect()
 }
@@ -62,9 +72,15 @@ impl View {
     pub(crate) fn advance(&mut self, record: &Record, is_own: bool, mutant: Option<Mutant>) -> Vec<ImageId> {
         let ignores_names = mutant == Some(Mutant::CatchUpIgnoresNames) && !is_own;
         let replaced = if ignores_names { Vec::new() } else { take_names(&mut self.parts, &record.parts) };
+        for (cell, log) in &record.again {
+            self.cells[usize::from(*cell)] = *log;
+            if mutant != Some(Mutant::AgainIsNoTouch) {
+                self.parts.iter_mut().for_each(|part| part.touch(*cell));
+            }
+        }
         for change in &record.changes {
             step::apply(&mut self.cells, *change);
-            self.parts.iter_mut().filter(|part| part.covers(change.cell)).for_each(|part| part.is_touched = true);
+            self.parts.iter_mut().for_each(|part| part.touch(change.cell));
         }
         self.number = record.number;
         self.format = record.format;

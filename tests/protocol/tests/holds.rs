@@ -53,6 +53,7 @@ each_holds! {
     due_times_halves: "due times, halves",
     due_times_given_up: "due times, given up",
     parts: "parts",
+    parts_stated_again: "parts stated again",
     parts_reshaped: "parts reshaped",
     parts_torn: "parts, torn loads",
     drop_under_zombies: "drop",

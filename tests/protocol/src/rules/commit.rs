@@ -21,6 +21,7 @@ pub(crate) fn draft(view: &View, kind: Kind, stepped: Stepping<'_>, format: u8) 
         format,
         kind,
         progress: stepped.progress,
+        again: Vec::new(),
         changes: stepped.changes,
         outputs: stepped.outputs,
         parts: Vec::new(),
@@ -33,11 +34,13 @@ pub(crate) fn draft(view: &View, kind: Kind, stepped: Stepping<'_>, format: u8) 
 /// the put is conditioned on, without what the record itself changes.
 pub(crate) fn with_names(view: &View, record: &Record, names: &[Name], mutant: Option<Mutant>) -> Draft {
     let oldest = renewal::oldest_after(view, names, mutant);
-    let record = Record { parts: names.to_vec(), oldest, ..record.clone() };
     let mut cells = view.cells;
-    if mutant == Some(Mutant::ImageHoldsOwnChanges) {
+    let own = [Some(Mutant::ImageHoldsOwnChanges), Some(Mutant::AgainHoldsOwnChanges)];
+    if own.contains(&mutant) {
         record.changes.iter().for_each(|change| crate::step::apply(&mut cells, *change));
     }
+    let again = renewal::stated_again(view, names, mutant).map(|cell| (cell, cells[usize::from(cell)])).collect();
+    let record = Record { parts: names.to_vec(), oldest, again, ..record.clone() };
     let is_new = |name: &&Name| {
         !view.parts.iter().any(|part| part.name.image == name.image) || mutant == Some(Mutant::ImageIdReused)
     };

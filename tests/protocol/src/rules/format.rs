@@ -35,6 +35,7 @@ impl Code {
         let mut seen = record.clone();
         if self == Self::Old && record.format == 2 && mutant == Some(Mutant::OldDropsUnknown) {
             seen.changes.clear();
+            seen.again.clear();
         }
         seen
     }

@@ -21,13 +21,14 @@ pub(crate) fn freed(seal: &Record) -> Record {
     let before = seal.number - 1;
     let all = Name { first: 0, last: CELLS as u8 - 1, image: None, as_of: before };
     let parts = vec![all];
-    Record { changes: Vec::new(), outputs: Vec::new(), parts, oldest: before, is_freed: true, ..seal.clone() }
+    let (again, changes, outputs) = (Vec::new(), Vec::new(), Vec::new());
+    Record { again, changes, outputs, parts, oldest: before, is_freed: true, ..seal.clone() }
 }
 
 /// What takes the place of a record before it.
 pub(crate) fn emptied(record: &Record) -> Record {
-    let (changes, outputs, parts) = (Vec::new(), Vec::new(), Vec::new());
-    Record { changes, outputs, parts, oldest: record.number - 1, ..record.clone() }
+    let (again, changes, outputs, parts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    Record { again, changes, outputs, parts, oldest: record.number - 1, ..record.clone() }
 }
 
 /// Whether a record is one that was emptied. It needs no sign: one whose `oldest` is the record before names every part.

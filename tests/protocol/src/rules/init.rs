@@ -72,6 +72,7 @@ pub(crate) fn init(incarnation: u8, format: u8, (progress, cells): (Progress, Ce
         format,
         kind: Kind::Init,
         progress,
+        again: Vec::new(),
         changes: Vec::new(),
         outputs: Vec::new(),
         parts: vec![Name { first, last, image: has_cells.then_some(id), as_of: 0 }],

@@ -58,8 +58,7 @@ pub(crate) fn names(records: &[Record], mutant: Option<Mutant>) -> Result<Vec<Pa
     }
     if mutant == Some(Mutant::LoadWithGap) {
         let unnamed: Vec<u8> = (0..CELLS as u8).filter(|cell| !parts.iter().any(|part| part.covers(*cell))).collect();
-        let empty =
-            |cell: &u8| Part { name: Name { first: *cell, last: *cell, image: None, as_of: 0 }, is_touched: false };
+        let empty = |cell: &u8| Part { name: Name { first: *cell, last: *cell, image: None, as_of: 0 }, touched: 0 };
         parts.extend(unnamed.iter().map(empty));
     }
     if view::tile(&parts) { Ok(parts) } else { Err(Unloaded::Moved) }
@@ -87,13 +86,21 @@ pub(crate) fn assemble(
         if !reads(record.format) {
             return Err(Unloaded::Unreadable);
         }
-        for change in code.sees(record, mutant).changes {
-            let Some(part) = parts.iter_mut().find(|part| part.covers(change.cell)) else { continue };
-            let is_behind = record.number > part.name.as_of
+        let seen = code.sees(record, mutant);
+        let is_behind = |part: &Part| {
+            record.number > part.name.as_of
                 || (mutant == Some(Mutant::ApplyAtS) && record.number == part.name.as_of)
-                || mutant == Some(Mutant::ApplyAll);
-            if is_behind {
-                part.is_touched = true;
+                || mutant == Some(Mutant::ApplyAll)
+        };
+        for (cell, log) in seen.again {
+            if let Some(part) = parts.iter_mut().find(|part| part.covers(cell)).filter(|part| is_behind(part)) {
+                part.touch(cell);
+                cells[usize::from(cell)] = log;
+            }
+        }
+        for change in seen.changes {
+            if let Some(part) = parts.iter_mut().find(|part| part.covers(change.cell)).filter(|part| is_behind(part)) {
+                part.touch(change.cell);
                 step::apply(&mut cells, change);
             }
         }

@@ -2,6 +2,7 @@
 
 use crate::Mutant;
 use crate::record::{ImageId, Name};
+use crate::step::CELLS;
 use crate::view::{Part, View};
 
 /// What a journal's commits may do to its parts beyond what they must.
@@ -11,6 +12,8 @@ pub(crate) struct Freedom {
     pub(crate) early: bool,
     /// Divide a part, unite two.
     pub(crate) reshape: bool,
+    /// Name a part again although cells of it changed, and state them again.
+    pub(crate) again: bool,
 }
 
 /// All sets of names that commit n+1 of this view may carry, on a ring of `ring` slots, in format `format`.
@@ -39,7 +42,7 @@ fn must_be_renewed(part: &Part, next: u8, ring: u8, mutant: Option<Mutant>) -> b
     match mutant {
         Some(Mutant::NoRingRule) => false,
         Some(Mutant::RingRuleOffByOne) => overdue > 0,
-        Some(Mutant::UntouchedNeedsNoName) if !part.is_touched => false,
+        Some(Mutant::UntouchedNeedsNoName) if !part.is_touched() => false,
         _ => overdue >= 0,
     }
 }
@@ -58,11 +61,12 @@ fn with(
         return vec![names];
     }
     let mut renewals = Vec::new();
-    if !part.is_touched || mutant == Some(Mutant::RenameTouched) {
+    let is_stated_again = freedom.again && part.name.image.is_some();
+    if !part.is_touched() || is_stated_again || mutant == Some(Mutant::RenameTouched) {
         let as_of = if mutant == Some(Mutant::NameAhead) { view.number + 1 } else { view.number };
         renewals.push(vec![Name { as_of, ..part.name }]);
     }
-    if part.is_touched || freedom.early {
+    if part.is_touched() || freedom.early {
         renewals.push(vec![written(view, part.name.first, part.name.last, format, mutant)]);
     }
     if freedom.reshape {
@@ -104,6 +108,17 @@ fn united(view: &View, part: &Part, format: u8, mutant: Option<Mutant>) -> Optio
     }
 }
 
+/// The cells that changed since the image of a part that is named again.
+pub(crate) fn stated_again(view: &View, names: &[Name], mutant: Option<Mutant>) -> impl Iterator<Item = u8> {
+    let is_named_again = |part: &&Part| {
+        let same =
+            |name: &Name| (name.first, name.last, name.image) == (part.name.first, part.name.last, part.name.image);
+        names.iter().any(same) && mutant != Some(Mutant::RenameTouched)
+    };
+    let touched = view.parts.iter().filter(is_named_again).fold(0, |all, part| all | part.touched);
+    (0..CELLS as u8).filter(move |cell| touched & (1 << cell) != 0)
+}
+
 /// The name of an image of a range as of the view: what is to be written before the commit.
 fn written(view: &View, first: u8, last: u8, format: u8, mutant: Option<Mutant>) -> Name {
     let has_cells = (first..=last).any(|cell| view.cells[usize::from(cell)] != 0);
@@ -123,7 +138,7 @@ pub(crate) fn oldest_after(view: &View, names: &[Name], mutant: Option<Mutant>) 
         Some(Mutant::OldestOfNamedOnly) if !names.is_empty() => of_names.min(),
         Some(Mutant::OldestIsNewest) => kept.map(|part| part.name.as_of).chain(of_names).max(),
         Some(Mutant::UntouchedNeedsNoName) => {
-            let untouched = |part: &Part| if part.is_touched { part.name.as_of } else { view.number };
+            let untouched = |part: &Part| if part.is_touched() { part.name.as_of } else { view.number };
             kept.map(untouched).chain(of_names).min()
         }
         _ => kept.map(|part| part.name.as_of).chain(of_names).min(),

@@ -82,6 +82,9 @@ pub(super) fn commit(commit: &Commit, style: Style) -> String {
             .map(|(label, value)| format!("  {}{}", style.dim(&format!("{label:<13}")), cut_to(value, WIDTH - 15))),
     );
     lines.push(style.bold(&many(record.changes.len() as u64, "change", "changes")));
+    if record.parts.iter().any(|part| part.image.is_some()) {
+        lines.push(style.dim("  some may say again what changed before, for a part that is named"));
+    }
     lines.extend(changes(commit.changes(), style));
     lines.push(style.bold(&many(record.outputs.len() as u64, "output", "outputs")));
     lines.extend(outputs(commit, style));
