@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Builds what a deploy to AWS carries, starts it, and holds it to its bounds.
 
-    artifact.py [FUNCTION]
+    artifact.py [FUNCTION...]
 
 By the real `sam build`, which has cargo lambda build each function for arm64 in the release profile (all of them, or
-the one named by its logical id). Each must be an arm64 program for the C library that `provided.al2023` has, and at most
-6 MB zipped. `departures` must then read January's flights as Flink does: on another machine than arm64 by qemu, which
-tells nothing of time. Time and memory are this machine's own: `departures` as `cargo build --release` makes it, with
-full batches of 6 MB, is ready within 25 ms and holds at most 64 MB.
+those named by their logical ids). Each must be an arm64 program for the C library that `provided.al2023` has, and at most
+6 MB zipped. `departures` must then read January's flights as Flink does, in full batches of 6 MB: on another machine than
+arm64 by qemu, which tells nothing of time, and whose own memory is in what is said of memory. Time and memory are
+measured on a program of this machine: `departures` as `cargo build --release` makes it, with the same batches, is ready
+within 25 ms and holds at most 64 MB.
 
 Installs what it needs into target/deploy-tools, pinned; qemu and a C library for arm64 by apt, if they are missing.
 """
@@ -67,10 +68,11 @@ def zipped(function, bootstrap):
         fail(f"{function} is more than {ZIPPED_AT_MOST / MEGABYTE} MB zipped")
 
 
-def replay(executable, *arguments):
-    """What a replay of January's flights by an executable found; its results must be Flink's."""
+def replay(executable):
+    """What a replay of January's flights by an executable found, in batches that 6 MB bound; its results must be Flink's."""
     harness = ["cargo", "run", "--quiet", "--locked", "--bin", "tidemill", "--", "replay", "departures", "--json"]
-    done = subprocess.run([*harness, "--artifact", executable, *arguments], cwd=ROOT, stdout=subprocess.PIPE)
+    command = [*harness, "--artifact", executable, "--batch-size", "10000"]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE)
     if done.returncode != 0:
         fail(f"the replay of {executable} ended with {done.returncode}")
     return json.loads(done.stdout)
@@ -102,7 +104,7 @@ def native():
 
 
 def measure(executable):
-    found = [replay(executable, "--batch-size", "10000") for _ in range(ATTEMPTS)]
+    found = [replay(executable) for _ in range(ATTEMPTS)]
     functions = [one["functions"][0] for one in found]
     ready = [function["longest_init_ms"] for function in functions]
     memory = max(function["peak_memory_mb"] for function in functions)
@@ -124,7 +126,8 @@ def main(functions):
     departures = bootstraps.get("DeparturesFunction")
     if departures:
         found = replay(started(departures))
-        say(f"arm64{'' if is_arm() else ', by qemu'}: {found['records']:,} flights, {found['results']:,} results as Flink's")
+        memory = found["functions"][0]["peak_memory_mb"]
+        say(f"arm64{'' if is_arm() else ', by qemu'}: {found['records']:,} flights, {found['results']:,} results as Flink's, {memory} MB")
         measure(departures if is_arm() else native())
     say("passed")
 
