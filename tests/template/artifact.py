@@ -5,9 +5,10 @@
 
 By the real `sam build`, which has cargo lambda build each function for arm64 in the release profile (all of them, or
 the one named by its logical id). Each must be an arm64 program for the C library that `provided.al2023` has, and at most
-6 MB zipped. `departures` must then read January's flights as Flink does: on another machine than arm64 by qemu, which
-tells nothing of time. Time and memory are this machine's own: `departures` as `cargo build --release` makes it, with
-full batches of 6 MB, is ready within 25 ms and holds at most 64 MB.
+6 MB zipped. `departures` must then read January's flights as Flink does, in full batches of 6 MB: on another machine than
+arm64 by qemu, which tells nothing of time, and whose own memory is in what is said of memory. Time and memory are
+measured on a program of this machine: `departures` as `cargo build --release` makes it, with the same batches, is ready
+within 25 ms and holds at most 64 MB.
 
 Installs what it needs into target/deploy-tools, pinned; qemu and a C library for arm64 by apt, if they are missing.
 """
@@ -31,8 +32,10 @@ MEMORY_AT_MOST_MB = 64
 GLIBC = (2, 34)
 # e_machine of an ELF file.
 AARCH64 = 183
-# Starts on a machine that does other things too: the fastest of so many.
-ATTEMPTS = 3
+# Starts on a machine that does other things too: the fastest of so many counts.
+STARTS = 20
+# Batches that nothing but 6 MB bounds.
+FULL = ["--batch-size", "10000"]
 QEMU, SYSROOT = "qemu-aarch64-static", Path("/usr/aarch64-linux-gnu")
 PACKAGES = ["qemu-user-static", "libc6-arm64-cross", "libgcc-s1-arm64-cross"]
 
@@ -68,7 +71,7 @@ def zipped(function, bootstrap):
 
 
 def replay(executable, *arguments):
-    """What a replay of January's flights by an executable found; its results must be Flink's."""
+    """What a replay of January's flights by an executable found; its results must be Flink's, unless told otherwise."""
     harness = ["cargo", "run", "--quiet", "--locked", "--bin", "tidemill", "--", "replay", "departures", "--json"]
     done = subprocess.run([*harness, "--artifact", executable, *arguments], cwd=ROOT, stdout=subprocess.PIPE)
     if done.returncode != 0:
@@ -102,14 +105,15 @@ def native():
 
 
 def measure(executable):
-    found = [replay(executable, "--batch-size", "10000") for _ in range(ATTEMPTS)]
-    functions = [one["functions"][0] for one in found]
-    ready = [function["longest_init_ms"] for function in functions]
-    memory = max(function["peak_memory_mb"] for function in functions)
-    full = functions[0]["records"] // functions[0]["batches"]
-    say(f"on {os.uname().machine}: ready in {ready} ms, {memory} MB at most with batches of {full:,} records")
-    if min(ready) > READY_WITHIN_MS:
-        fail(f"no start was ready within {READY_WITHIN_MS} ms")
+    full = replay(executable, *FULL)["functions"][0]
+    batches = f"{full['records']:,} flights in {full['batches']} batches"
+    memory = full["peak_memory_mb"]
+    starts = [replay(executable, "--limit", "10", "--expect", "none")["functions"][0] for _ in range(STARTS)]
+    ready = sorted(start["longest_init_ms"] for start in starts)
+    beginning = f"ready in {ready[0]} ms, {ready[STARTS // 2]} ms the median"
+    say(f"on {os.uname().machine}: {beginning}; {batches}, {memory} MB at most")
+    if ready[0] > READY_WITHIN_MS:
+        fail(f"of {STARTS} starts none was ready within {READY_WITHIN_MS} ms")
     if memory > MEMORY_AT_MOST_MB:
         fail(f"it held more than {MEMORY_AT_MOST_MB} MB")
 
@@ -123,8 +127,9 @@ def main(functions):
         zipped(function, bootstrap)
     departures = bootstraps.get("DeparturesFunction")
     if departures:
-        found = replay(started(departures))
-        say(f"arm64{'' if is_arm() else ', by qemu'}: {found['records']:,} flights, {found['results']:,} results as Flink's")
+        found = replay(started(departures), *FULL)
+        of, memory = "" if is_arm() else ", by qemu", found["functions"][0]["peak_memory_mb"]
+        say(f"arm64{of}: {found['records']:,} flights, {found['results']:,} results as Flink's, {memory} MB at most")
         measure(departures if is_arm() else native())
     say("passed")
 
