@@ -22,12 +22,14 @@ use tracing::{Instrument, field};
 
 use crate::handler::{Done, Handler, Limits, RelayHandler, Source, Tally, Ticked, Work};
 use crate::metrics::{METRICS, Metrics, Sample};
-use crate::settings::{self, ALLOW_DRAIN, SOURCE, Settings};
+use crate::settings::{self, ALLOW_DRAIN, DESCRIBE, SOURCE, Settings};
 use crate::telemetry::{self, Flush};
-use crate::{Error, Pipeline};
+use crate::{Error, Pipeline, describe};
 
 pub use crate::telemetry::Traces;
 
+/// Lambda sets it; no other place where the program runs does.
+const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
 /// Kept back from Lambda's deadline, so that an answer can still be given.
 const MARGIN: Duration = Duration::from_millis(500);
 /// A deadline before this (the year 2001) is none: `cargo lambda watch` sends one in 1970.
@@ -51,6 +53,9 @@ pub async fn run_traced(pipeline: Pipeline, traces: Traces) -> Result<(), Error>
 }
 
 async fn start(pipeline: Pipeline, traces: Option<Traces>) -> Result<(), Error> {
+    if variable(DESCRIBE).is_some_and(|asked| asked == "1") && variable(RUNTIME_API).is_none() {
+        return describe::tell(&pipeline).map_err(|e| Error::Runtime(format!("cannot tell of the pipeline: {e}")));
+    }
     let begun = Instant::now();
     let flush = telemetry::start(traces);
     let settings = require_lambda(Settings::read(&pipeline, &variables()))?;
@@ -120,7 +125,7 @@ fn variable(name: &str) -> Option<String> {
 
 /// The runtime panics without its own variables; say instead how a function is started, beside all else that is wrong.
 fn require_lambda(settings: Result<Settings, Error>) -> Result<Settings, Error> {
-    if variable("AWS_LAMBDA_RUNTIME_API").is_some() {
+    if variable(RUNTIME_API).is_some() {
         return settings;
     }
     let hint = "AWS_LAMBDA_RUNTIME_API is not set: this program is a Lambda function. Start it with `cargo tidemill replay`, \

@@ -33,6 +33,7 @@
 //!
 //! [`testing::Driver`] runs the same pipeline in a unit test.
 
+pub mod describe;
 mod error;
 pub mod handler;
 pub mod lambda;

@@ -11,6 +11,9 @@ pub const JOURNAL_TABLE: &str = "TIDEMILL_JOURNAL_TABLE";
 pub const QUARANTINE: &str = "TIDEMILL_QUARANTINE";
 /// The variable that holds the ARN of the source stream. Needed by a function that a schedule invokes, for its quiet shards.
 pub const SOURCE: &str = "TIDEMILL_SOURCE";
+/// The variable by which a tool asks a program to tell of itself ([`describe`](crate::describe)) and end. It has no effect
+/// in Lambda.
+pub const DESCRIBE: &str = "TIDEMILL_DESCRIBE";
 /// The variable by which a harness allows the end of input. Never set it on AWS.
 pub const ALLOW_DRAIN: &str = "TIDEMILL_ALLOW_DRAIN";
 
@@ -44,38 +47,53 @@ impl Settings {
     /// # Errors
     /// All variables that are unset or empty, together.
     pub fn read(pipeline: &Pipeline, variables: &BTreeMap<String, String>) -> Result<Self, Error> {
-        let mut problems = Vec::new();
-        let mut require = |variable: &str, what: &str| {
-            variables.get(variable).filter(|value| !value.trim().is_empty()).cloned().unwrap_or_else(|| {
-                problems.push(format!("{variable} is not set: {what}. Set it in the template, under Environment"));
-                String::new()
+        let value = |variable: &str| variables.get(variable).filter(|value| !value.trim().is_empty()).cloned();
+        let unset = needed(pipeline).into_iter().filter(|needed| value(&needed.variable).is_none());
+        let problems: Vec<String> = unset
+            .map(|Needed { variable, what }| {
+                format!("{variable} is not set: {what}. Set it in the template, under Environment")
             })
-        };
-        let journal_table = pipeline
-            .is_keyed()
-            .then(|| require(JOURNAL_TABLE, "the name of the DynamoDB table for journals, `!Ref` of it"));
+            .collect();
         let mut streams: BTreeMap<String, String> = named(variables, STREAM_PREFIX);
-        let mut tables: BTreeMap<String, String> = named(variables, TABLE_PREFIX);
-        for sink in pipeline.sinks() {
-            let name = sink.logical_name();
-            let of_kind = match sink {
-                Sink::Kinesis(_) => (&mut streams, stream_variable(name), "stream"),
-                Sink::Table(_) => (&mut tables, table_variable(name), "table"),
-            };
-            let (known, variable, kind) = of_kind;
-            let what = format!("the {kind} that pipeline {:?} calls {name:?}, `!Ref` of it", pipeline.name());
-            known.insert(name.to_owned(), require(&variable, &what));
-        }
-        let quarantine = require(QUARANTINE, "the stream for records that cannot be processed, `!Ref` of it");
-        streams.insert(QUARANTINE_SINK.to_owned(), quarantine);
+        streams.extend(value(QUARANTINE).map(|quarantine| (QUARANTINE_SINK.to_owned(), quarantine)));
+        let tables = named(variables, TABLE_PREFIX);
+        let journal_table = value(JOURNAL_TABLE).filter(|_| pipeline.is_keyed());
         let allow_drain = variables.get(ALLOW_DRAIN).is_some_and(|value| value == "1");
-        let source = variables.get(SOURCE).filter(|value| !value.trim().is_empty()).cloned();
+        let source = value(SOURCE);
         if problems.is_empty() {
             Ok(Self { journal_table, streams, tables, source, allow_drain })
         } else {
             Err(Error::Settings(problems))
         }
     }
+}
+
+/// A variable that a function does not start without.
+pub(crate) struct Needed {
+    pub(crate) variable: String,
+    /// What it holds.
+    pub(crate) what: String,
+}
+
+/// The variables that the function of `pipeline` does not start without.
+pub(crate) fn needed(pipeline: &Pipeline) -> Vec<Needed> {
+    let needed = |variable: String, what: String| Needed { variable, what };
+    let journal = "the name of the DynamoDB table for journals, `!Ref` of it";
+    let quarantine = "the stream for records that cannot be processed, `!Ref` of it";
+    let mut all = Vec::new();
+    if pipeline.is_keyed() {
+        all.push(needed(JOURNAL_TABLE.to_owned(), journal.to_owned()));
+    }
+    all.extend(pipeline.sinks().map(|sink| {
+        let name = sink.logical_name();
+        let (variable, kind) = match sink {
+            Sink::Kinesis(_) => (stream_variable(name), "stream"),
+            Sink::Table(_) => (table_variable(name), "table"),
+        };
+        needed(variable, format!("the {kind} that pipeline {:?} calls {name:?}, `!Ref` of it", pipeline.name()))
+    }));
+    all.push(needed(QUARANTINE.to_owned(), quarantine.to_owned()));
+    all
 }
 
 /// Logical and physical names of the variables with this prefix.

@@ -15,7 +15,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry};
 
 /// The variable that sets the log level: error, warn, info (the default), debug or trace.
-const LOG_LEVEL: &str = "TIDEMILL_LOG";
+pub(crate) const LOG_LEVEL: &str = "TIDEMILL_LOG";
 
 /// Where the spans of a function go.
 ///

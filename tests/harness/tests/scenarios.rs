@@ -3,6 +3,8 @@
 mod support;
 
 use std::io::Write;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -142,4 +144,42 @@ fn a_scenario_sets_variables_of_its_function() {
         "{}",
         outcome.stderr
     );
+}
+
+/// What is filtered out lies behind the checkpoint: were it not, no more would be put once 32 MB are ahead of the function.
+#[test]
+fn a_long_run_of_filtered_records_does_not_stall_the_feed() {
+    const PATIENCE: Duration = Duration::from_secs(120);
+    let project = project("", &[]);
+    let variables = TEMPLATE.lines().find(|line| line.contains("Environment:")).expect("variables");
+    let filter = "            FilterCriteria: {Filters: [{Pattern: '{\"data\":{\"keep\":[true]}}'}]}\n";
+    let template = TEMPLATE
+        .replace(&format!("{variables}\n"), "")
+        .replace("            BatchSize: 10\n", &format!("            BatchSize: 10\n{filter}"));
+    project.write("template.yaml", &template);
+    let filler = "x".repeat(1_000_000);
+    let dropped = format!("{{\"key\":\"quiet\",\"keep\":false,\"filler\":\"{filler}\"}}\n");
+    let kept = "{\"key\":\"quiet\",\"keep\":true}\n";
+    project.write("events/test/input.jsonl", &(dropped.repeat(80) + kept));
+    // Built before the time counts.
+    project.write("one.jsonl", kept);
+    let built = project.tidemill(&["replay", "test", "--input", "one.jsonl"]);
+    assert_eq!(built.code, Some(0), "{}{}", built.stderr, built.stdout);
+
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidemill"));
+    command.args(["replay", "test"]).current_dir(project.folder()).env_remove("CARGO_TARGET_DIR");
+    let mut replay = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it runs");
+    let begun = Instant::now();
+    while replay.try_wait().expect("its state").is_none() {
+        if begun.elapsed() > PATIENCE {
+            replay.kill().expect("it ends");
+            panic!("the replay stands still");
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let Output { status, stdout, .. } = replay.wait_with_output().expect("its output");
+    let summary = String::from_utf8_lossy(&stdout);
+    assert!(status.success() && summary.contains("80 records by FilterCriteria"), "{summary}");
+    let deliveries = std::fs::read_to_string(project.folder().join("deliveries")).expect("deliveries");
+    assert_eq!(deliveries.lines().filter(|line| line.starts_with("done")).count(), 2, "{deliveries}");
 }

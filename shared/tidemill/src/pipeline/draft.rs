@@ -6,7 +6,7 @@ use std::time::Duration;
 use tidemill_core::{OutOfOrder, millis};
 
 use super::enrich::Enricher;
-use super::{Engine, Sink};
+use super::{Engine, Routes, Sink};
 use crate::settings::QUARANTINE_SINK;
 
 /// Name, options, sinks and problems of a pipeline in the making.
@@ -20,6 +20,7 @@ pub(super) struct Draft {
     /// What asks other services before the step.
     pub(super) enricher: Option<Box<dyn Enricher>>,
     pub(super) out_of_order: Option<OutOfOrder>,
+    pub(super) routes: Routes,
     pub(super) summary: String,
     pub(super) problems: Vec<String>,
 }
@@ -33,6 +34,7 @@ impl Draft {
             sides: BTreeMap::new(),
             enricher: None,
             out_of_order: None,
+            routes: Routes::Record,
             summary: String::new(),
             problems: Vec::new(),
         };

@@ -10,7 +10,7 @@ use tidemill_core::window::Window;
 use tidemill_core::{Events, Key, KeyBytes, PartitionKey, Source};
 
 use super::draft::Draft;
-use super::{IntervalJoined, Kept, Results, Timed, Windowed};
+use super::{IntervalJoined, Kept, Results, Routes, Timed, Windowed};
 
 /// The key's own text is the partition key.
 pub struct ByKey;
@@ -56,16 +56,17 @@ impl<E: Events, K: Key> Keyed<E, K, ByKey> {
         P: PartitionKey + ?Sized + 'static,
         C: for<'k> Fn(&'k K) -> &'k P + Send + Sync + 'static,
     {
-        self.routed(Route::ByKey(Box::new(move |key| route(key).partition_key())))
+        self.routed(Routes::Part, Route::ByKey(Box::new(move |key| route(key).partition_key())))
     }
 
     /// Declares that the producer gives every record this partition key: the whole stream is one shard's.
     pub fn routed_by_constant(self, partition_key: &str) -> Keyed<E, K, Routed<K>> {
-        self.routed(Route::Constant(partition_key.to_owned()))
+        self.routed(Routes::Constant(partition_key.to_owned()), Route::Constant(partition_key.to_owned()))
     }
 
-    fn routed(self, route: Route<K>) -> Keyed<E, K, Routed<K>> {
-        let Self { timed, key, dedup, .. } = self;
+    fn routed(self, routes: Routes, route: Route<K>) -> Keyed<E, K, Routed<K>> {
+        let Self { mut timed, key, dedup, .. } = self;
+        timed.draft.routes = routes;
         Keyed { timed, key, routing: Routed(route), dedup }
     }
 }

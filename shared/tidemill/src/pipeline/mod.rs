@@ -31,6 +31,7 @@ pub(crate) use results::Engine;
 
 use std::fmt;
 
+use serde::Serialize;
 use tidemill_core::{Fingerprint, OutOfOrder, Processor, Shard, Stateless};
 use tidemill_journal::JournalId;
 
@@ -51,7 +52,25 @@ pub struct Pipeline {
     out_of_order: Option<OutOfOrder>,
     on_bad: OnBad,
     version: u32,
+    routes: Routes,
     summary: String,
+}
+
+/// Under which partition keys records come to a pipeline with a key, and its results go on; without key, under which its
+/// outputs go on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Routes {
+    /// The key's own text.
+    Key,
+    /// What a closure takes of the key.
+    Part,
+    /// One for all.
+    Constant(String),
+    /// Without key: the one that the record came under.
+    Record,
+    /// Without key: what a closure takes of the event.
+    Assigned,
 }
 
 /// What a record that cannot be processed does.
@@ -165,6 +184,11 @@ impl Pipeline {
         }
     }
 
+    /// Under which partition keys its records come and its outputs go on.
+    pub(crate) const fn routes(&self) -> &Routes {
+        &self.routes
+    }
+
     /// All sinks, without the quarantine.
     pub(crate) fn sinks(&self) -> impl Iterator<Item = &Sink> {
         self.sinks.iter().chain(&self.late)
@@ -213,9 +237,9 @@ impl Complete {
     pub fn build(self) -> Result<Pipeline, PipelineError> {
         let Self { mut draft, engine, sinks, on_bad, version } = self;
         draft.check_version(version, &engine);
-        let Draft { name, late, enricher, out_of_order, summary, problems, .. } = draft;
+        let Draft { name, late, enricher, out_of_order, routes, summary, problems, .. } = draft;
         if problems.is_empty() {
-            Ok(Pipeline { name, engine, enricher, sinks, late, out_of_order, on_bad, version, summary })
+            Ok(Pipeline { name, engine, enricher, sinks, late, out_of_order, on_bad, version, routes, summary })
         } else {
             Err(PipelineError { pipeline: name, problems })
         }

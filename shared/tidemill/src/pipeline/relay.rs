@@ -9,7 +9,7 @@ use tidemill_core::{Events, Mapped, PartitionKey, Transform};
 
 use super::draft::Draft;
 use super::enrich::{self, Calls};
-use super::{Complete, Results, Sink, Sourced};
+use super::{Complete, Results, Routes, Sink, Sourced};
 
 /// A pipeline without event time and key: no state, no journal. What comes of a record goes on under the record's own
 /// partition key.
@@ -125,7 +125,9 @@ impl<E: Events> Relay<E> {
         P: PartitionKey,
         C: Fn(&T) -> P + Send + Sync + 'static,
     {
-        self.results(move |event: &T| Some(partition_key(event).partition_key().into_owned()))
+        let Self { mut draft, reader } = self;
+        draft.routes = Routes::Assigned;
+        Self { draft, reader }.results(move |event: &T| Some(partition_key(event).partition_key().into_owned()))
     }
 
     /// Sends the events that the closure says yes to to another sink, and only there.

@@ -8,7 +8,7 @@ use tidemill_core::{Events, IntoKey, Mapped, OutOfOrder};
 
 use super::draft::Draft;
 use super::enrich::{self, Calls};
-use super::{ByKey, Keyed};
+use super::{ByKey, Keyed, Routes};
 
 /// A pipeline with event time: say what it is keyed by. What stages make of an event has its record's event time, and a
 /// record that they drop moves event time on all the same.
@@ -99,7 +99,8 @@ impl<E: Events> Timed<E> {
         self.keyed(Box::new(move |event| Ok(key(event).to_owned())))
     }
 
-    fn keyed<K>(self, key: KeyFn<E, K>) -> Keyed<E, K, ByKey> {
+    fn keyed<K>(mut self, key: KeyFn<E, K>) -> Keyed<E, K, ByKey> {
+        self.draft.routes = Routes::Key;
         Keyed { timed: self, key, routing: ByKey, dedup: None }
     }
 }

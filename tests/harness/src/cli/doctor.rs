@@ -6,18 +6,22 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use crate::doctor::ask::ask;
 use crate::doctor::deployed::examine_deployed;
 use crate::doctor::{Diagnosis, Level, Place, examine};
 use crate::error::Error;
 use crate::findings::{Findings, listed, shown};
+use crate::progress::Progress;
 use crate::template::Template;
 
 use super::outputs::unless_closed;
 use super::style::Style;
+use super::terminal::Terminal;
 
 const EXAMPLES: &str = "\
 Examples:
   cargo tidemill doctor                     the template here or in a folder above
+  cargo tidemill doctor --no-build          what the template alone tells, at once
   cargo tidemill --template T doctor --json
   cargo tidemill doctor && sam deploy
   cargo tidemill doctor --aws               the functions that are deployed in account and region of the environment
@@ -26,10 +30,15 @@ Examples:
 Looks for what AWS would accept and run, and lose records by: event sources that retry too little, filter or run in \
 parallel, tables with other keys or a TTL, permissions that are missing, variables that are unset, sizes that are too \
 small, a release that aborts at a panic. What a replay cannot read in the template is told as well.
+Each function is built and asked what its pipeline reads, which takes minutes the first time: that finds variables that it \
+lacks, that are misspelt or that nothing reads, scenarios that put records under other partition keys than it takes, and \
+functions chained through a stream that no scenario plays together. It is given the template's variables, and the way to AWS \
+is shut. --no-build leaves this out.
 With --aws the same is looked for in what is deployed, and that streams and tables are there, retention, concurrency, and \
 by a simulation of IAM's what the role allows. It reads: lambda:ListFunctions, ListEventSourceMappings, \
 GetFunctionConcurrency and GetAccountSettings, kinesis:DescribeStreamSummary, dynamodb:DescribeTable and \
-DescribeTimeToLive, iam:SimulatePrincipalPolicy. The pipeline itself says at start which variables it lacks.
+DescribeTimeToLive, iam:SimulatePrincipalPolicy. No program is asked then: a pipeline says at start which variables it \
+lacks.
 Exit codes: 0 in order (warnings included), 1 errors, 2 it could not look.";
 
 /// Options of `doctor`.
@@ -39,6 +48,10 @@ pub(super) struct DoctorArguments {
     /// Print the findings as one JSON array
     #[arg(long)]
     json: bool,
+
+    /// Look at the template alone: build no function, and ask none what it reads
+    #[arg(long, conflicts_with = "aws")]
+    no_build: bool,
 
     /// Look at what is deployed: account, region and credentials as in the environment
     #[arg(long)]
@@ -68,7 +81,15 @@ pub(super) async fn run(arguments: &DoctorArguments, template: Option<&Path>) ->
     // What cannot be resolved or read comes first: it hides more.
     template.given(&mut findings);
     findings.into_warnings()?;
-    let found = examine(&template);
+    let asked = if arguments.no_build {
+        Vec::new()
+    } else {
+        let terminal = Terminal::new();
+        let asked = ask(&template, &terminal).await;
+        terminal.pause();
+        asked?
+    };
+    let found = examine(&template, &asked);
     tell(arguments, &found, &shown(&path).display().to_string())
 }
 

@@ -35,6 +35,11 @@ const KNOWN: [&str; 6] = [
 ];
 const PREFIXES: [&str; 2] = ["TIDEMILL_STREAM_", "TIDEMILL_TABLE_"];
 
+/// Whether some pipeline reads a variable of that name.
+pub(super) fn is_known(name: &str) -> bool {
+    KNOWN.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
 impl Subject<'_> {
     /// A whole number among the function's settings, and its line.
     pub(super) fn number(&self, name: &str) -> Option<(i64, usize)> {
@@ -106,8 +111,7 @@ fn variables(subject: &Subject<'_>, found: &mut Vec<Diagnosis>) {
                 "leave it out: the harness sets it by itself",
             ));
         }
-        let known = KNOWN.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix));
-        if name.starts_with("TIDEMILL_") && !known {
+        if name.starts_with("TIDEMILL_") && !is_known(name) {
             let near = crate::near::did_you_mean(name, KNOWN.into_iter().chain(PREFIXES));
             found.push(subject.warning(
                 line,

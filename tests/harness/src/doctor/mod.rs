@@ -5,17 +5,24 @@
 //! AWS has by the same rules.
 
 mod access;
+pub mod ask;
 mod build;
 pub mod deployed;
 mod function;
 mod mapping;
+mod routing;
 mod storage;
+mod variables;
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::findings::Findings;
+use crate::scenario::Scenario;
 use crate::template::{Node, Template};
+
+use ask::Asked;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -54,9 +61,9 @@ pub struct Place {
     pub line: usize,
 }
 
-/// Looks at a template and at the manifest that its functions are built by. What is found stands in the order of its
-/// lines.
-pub fn examine(template: &Template) -> Vec<Diagnosis> {
+/// Looks at a template, at the manifest that its functions are built by, and at what their programs told, if they were
+/// asked. What is found stands in the order of its lines.
+pub fn examine(template: &Template, asked: &[Asked]) -> Vec<Diagnosis> {
     let mut found = Vec::new();
     for (id, node) in template.function_nodes() {
         let subject = Subject { template, id, node };
@@ -66,11 +73,39 @@ pub fn examine(template: &Template) -> Vec<Diagnosis> {
             access::examine(&subject, &mut found);
             build::examine(&subject, &mut found);
         }
+        if let Some(asked) = asked.iter().find(|asked| asked.id == id) {
+            compare(&subject, asked, &mut found);
+        }
     }
     storage::examine(template, &mut found);
+    routing::streams(template, &mut found);
+    routing::chains(template, asked, &mut found);
     found.sort_by(|one, other| one.place.cmp(&other.place));
     found.dedup();
     found
+}
+
+/// Compares the template with what a function's program told.
+fn compare(subject: &Subject<'_>, asked: &Asked, found: &mut Vec<Diagnosis>) {
+    match &asked.told {
+        Ok(told) => {
+            variables::examine(subject, asked, told, found);
+            routing::producers(subject, asked, found);
+        }
+        Err(why) => found.push(subject.error(
+            subject.node.line,
+            format!("its program `{}` does not tell what its pipeline is", asked.binary),
+            why,
+            "mend what it says; in Lambda it would end likewise when it starts. Its main is to hand its pipeline to \
+             tidemill::lambda::run",
+        )),
+    }
+}
+
+/// The functions of each scenario beside a template.
+fn scenarios(template: &Template) -> Vec<Vec<String>> {
+    let load = |name: &String| Scenario::load(template.folder(), name, &mut Findings::default()).ok().flatten();
+    Scenario::names(template.folder()).iter().filter_map(load).map(|scenario| scenario.functions).collect()
 }
 
 /// A function that is looked at.
@@ -130,7 +165,6 @@ fn diagnosis(level: Level, of: &str, file: &Path, line: usize, what: String, why
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::Findings;
     use crate::new;
 
     /// The project that `new` makes, its template changed: what is found, as `level line what`.
@@ -146,7 +180,7 @@ mod tests {
         }
         std::fs::write(&path, text).unwrap();
         let template = Template::load(&path, &mut Findings::default()).unwrap().unwrap();
-        let found = examine(&template);
+        let found = examine(&template, &[]);
         found.iter().map(|found| format!("{:?} {}", found.level, found.what)).collect()
     }
 
@@ -164,7 +198,7 @@ mod tests {
     fn the_template_of_the_checkout_is_in_order() {
         let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml"));
         let template = Template::load(path, &mut Findings::default()).unwrap().unwrap();
-        assert_eq!(examine(&template), []);
+        assert_eq!(examine(&template, &[]), []);
     }
 
     #[test]
@@ -273,7 +307,7 @@ mod tests {
         let text = std::fs::read_to_string(&manifest).unwrap().replace("panic = \"unwind\"\n", "");
         std::fs::write(&manifest, text).unwrap();
         let template = Template::load(&project.join("template.yaml"), &mut Findings::default()).unwrap().unwrap();
-        let found = examine(&template);
+        let found = examine(&template, &[]);
         assert_eq!((found.len(), found[0].level), (1, Level::Error));
         assert_eq!(found[0].place.as_ref().unwrap().file, manifest);
     }

@@ -1,6 +1,7 @@
 //! Reading a shard, and dealing out what is read to the lanes that deliver it.
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 
 use ferrokinesis::sequence::partition_key_to_hash_key;
 use tokio::time::Instant;
@@ -9,6 +10,7 @@ use crate::emulators::{Kinesis, Record, ShardContent};
 use crate::error::Error;
 use crate::template::Filter;
 
+use super::aggregate::{Parts, parts};
 use super::batch::Batch;
 use super::event::{Rendered, Renderer};
 use super::{Pace, Tally};
@@ -18,6 +20,8 @@ pub(super) struct Feed {
     kinesis: Kinesis,
     renderer: Renderer,
     filters: Vec<Filter>,
+    /// The hash keys of the shard, if it is read by enhanced fan-out.
+    fanned_out: Option<RangeInclusive<u128>>,
     pace: Pace,
     iterator: Option<String>,
     last_read: Option<Instant>,
@@ -50,6 +54,7 @@ impl Feed {
             kinesis,
             renderer,
             filters: Vec::new(),
+            fanned_out: None,
             pace: Pace::REPLAY,
             iterator: Some(iterator),
             last_read: None,
@@ -61,6 +66,11 @@ impl Feed {
 
     pub(super) fn filtered(self, filters: &[Filter], pace: Pace) -> Self {
         Self { filters: filters.to_vec(), pace, ..self }
+    }
+
+    /// Read by enhanced fan-out, which takes aggregates apart.
+    pub(super) fn fanned_out(self, shard: RangeInclusive<u128>) -> Self {
+        Self { fanned_out: Some(shard), ..self }
     }
 
     /// The next batch of a lane: one that is full, or what there is if that is `enough`. `None` if there
@@ -118,17 +128,27 @@ impl Feed {
         Ok(any)
     }
 
-    /// Of a single lane, all that was read is behind the checkpoint but for what waits for its batch.
+    /// Of a single lane, all that was read is behind the checkpoint up to what waits for its batch.
     async fn forget(&mut self) {
         let Read { stream, shard, sequence_numbers } = &mut self.read;
         let [lane] = &self.lanes[..] else { return };
-        let done = sequence_numbers.len().saturating_sub(lane.len());
+        let waits =
+            lane.front().and_then(|first| sequence_numbers.iter().position(|one| *one == first.sequence_number));
+        let done = waits.unwrap_or(sequence_numbers.len());
         self.kinesis.delivered(stream, shard, sequence_numbers.drain(..done)).await;
     }
 
-    /// Lays a record into its lane, if it passes.
+    /// Lays a record into its lane, or those inside.
     fn take(&mut self, record: Record, tally: &Tally) {
         tally.arrived(record.approximate_arrival_timestamp);
+        let Some(shard) = &self.fanned_out else { return self.deal(record, tally) };
+        let Parts { records, lost } = parts(record, shard, self.pace.whole_aggregates);
+        tally.lost(lost);
+        records.into_iter().for_each(|record| self.deal(record, tally));
+    }
+
+    /// Lays a record into its lane, if it passes.
+    fn deal(&mut self, record: Record, tally: &Tally) {
         if !Filter::any_passes(&self.filters, &self.renderer.metadata(&record), &record.data) {
             tally.filtered();
             return;

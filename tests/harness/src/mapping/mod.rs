@@ -4,6 +4,7 @@
 //! shards    which shards begin when: parents before children, siblings at once
 //! shard     the lanes of one of them, one unless a ParallelizationFactor makes more
 //! feed      polls GetRecords, filters, deals records out to lanes
+//! aggregate takes records apart that were packed together, for enhanced fan-out
 //! batch     cuts batches by count and bytes        }
 //! response  reads what an answer says              }  decide, and do nothing
 //! pieces    retries, halves, suffixes, ages        }
@@ -18,6 +19,7 @@
 //!
 //! What holds of all this, row by row and with its source, stands in `docs/harness-conformance.md`.
 
+mod aggregate;
 mod attempt;
 mod batch;
 mod chain;
@@ -99,7 +101,8 @@ pub struct Tally {
     pub invocations: AtomicU64,
     /// Invocations that sent again what an earlier one did not get done.
     pub retries: AtomicU64,
-    /// Records that were not delivered: their retries were used up, or they were too old.
+    /// Records that were not delivered: their retries were used up, they were too old, or enhanced fan-out left them out
+    /// of an aggregate.
     pub given_up: AtomicU64,
     /// Those of them that no destination was told of.
     pub dropped: AtomicU64,
@@ -122,6 +125,13 @@ impl Tally {
     fn filtered(&self) {
         self.done(1);
         self.filtered.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts records of which nobody hears that they were not delivered.
+    fn lost(&self, records: usize) {
+        self.done(records);
+        self.given_up.fetch_add(records as u64, Ordering::Relaxed);
+        self.dropped.fetch_add(records as u64, Ordering::Relaxed);
     }
 
     /// Notes when a record arrived, in seconds since the epoch.

@@ -16,6 +16,9 @@ pub struct Pace {
     pub longest_pause: Duration,
     /// Between the end of a shard's parents and its own begin. Not documented; observed: 8 s.
     pub handover: Duration,
+    /// Whether enhanced fan-out leaves out an aggregate as a whole that holds a record of another shard. Observed once;
+    /// documented is that it leaves out that record alone.
+    pub whole_aggregates: bool,
     /// Whether time makes batches: they hold what one read gave, or what came within the batching window. Else
     /// they hold all there is, up to their size, and are the same in every run.
     pub timely: bool,
@@ -32,6 +35,7 @@ impl Pace {
         first_pause: Duration::from_millis(2),
         longest_pause: Duration::from_millis(100),
         handover: Duration::ZERO,
+        whole_aggregates: true,
         timely: false,
         patience: Some(50),
     };
@@ -46,6 +50,7 @@ impl Pace {
         first_pause: Duration::from_millis(250),
         longest_pause: Duration::from_secs(60),
         handover: Duration::from_secs(8),
+        whole_aggregates: true,
         timely: true,
         patience: None,
     };

@@ -1,5 +1,6 @@
 //! Delivering one shard: all of its lanes at once.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
@@ -23,13 +24,20 @@ pub(super) struct Shard<F> {
 }
 
 impl<F: Invoke> Shard<F> {
-    /// The shard `number` of a mapping's stream, from an iterator on.
-    pub(super) fn new(mapping: &Arc<Mapping<F>>, number: usize, content: &ShardContent, iterator: String) -> Self {
+    /// The shard `number` of a mapping's stream, with these hash keys, from an iterator on.
+    pub(super) fn new(
+        mapping: &Arc<Mapping<F>>,
+        (number, keys): (usize, RangeInclusive<u128>),
+        content: &ShardContent,
+        iterator: String,
+    ) -> Self {
         let source = &mapping.source;
         let factor = source.factor.max(1) as usize;
         let renderer = Renderer::new(&source.arn(), &content.shard, &mapping.function.name);
         let feed = Feed::new(mapping.kinesis.clone(), &source.stream, content, iterator, renderer, factor);
-        let feed = Arc::new(Mutex::new(feed.filtered(&source.filters, mapping.pace)));
+        let feed = feed.filtered(&source.filters, mapping.pace);
+        let feed = if source.consumer.is_some() { feed.fanned_out(keys) } else { feed };
+        let feed = Arc::new(Mutex::new(feed));
         let lane = |lane| Lane {
             mapping: Arc::clone(mapping),
             shard: content.shard.clone(),

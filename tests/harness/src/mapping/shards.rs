@@ -92,7 +92,7 @@ impl<F: Invoke> Shards<F> {
             self.positions = Some(positions(&self.mapping, &lineage).await?);
         }
         let mut begun = Vec::new();
-        for (number, emulators::Shard { id, parents, .. }) in lineage.iter().enumerate() {
+        for (number, emulators::Shard { id, parents, first, last, .. }) in lineage.iter().enumerate() {
             if self.begun.contains(id) || !parents.iter().all(|parent| self.ended.contains(parent)) {
                 continue;
             }
@@ -104,7 +104,7 @@ impl<F: Invoke> Shards<F> {
                 Some(iterator) => iterator.clone(),
                 None => kinesis.first(stream, id).await?,
             };
-            begun.push(Shard::new(&self.mapping, number, &content, iterator));
+            begun.push(Shard::new(&self.mapping, (number, *first..=*last), &content, iterator));
             self.begun.insert(id.clone());
         }
         Ok(begun)

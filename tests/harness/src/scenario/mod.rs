@@ -35,6 +35,8 @@ pub struct Scenario {
     pub input: PathBuf,
     /// Where each record's partition key comes from.
     pub partition_key: PartitionKey,
+    /// The line of `scenario.toml` that says so.
+    pub partition_key_line: usize,
     /// The results that must come out, if it says so.
     pub expect: Option<PathBuf>,
     /// The late records that must come out, if it says so.

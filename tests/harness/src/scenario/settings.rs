@@ -101,6 +101,7 @@ pub(super) fn parse(file: &Path, name: &str, text: &str, findings: &mut Findings
         functions_line: line(functions_at),
         environment: settings.environment.into_iter().filter_map(set).collect(),
         input: found(&settings.input, INPUT).unwrap_or_else(|| folder.join(INPUT)),
+        partition_key_line: line(settings.partition_key.span().start),
         partition_key: settings.partition_key.into_inner().into(),
         expect: found(&settings.expect, EXPECTED),
         expect_late: found(&settings.expect_late, EXPECTED_LATE),

@@ -35,7 +35,7 @@ use crate::near::did_you_mean;
 use resolve::{Resolver, consumer_arn};
 
 pub(crate) use code::is_executable;
-pub(crate) use node::Node;
+pub(crate) use node::{Entry, Node};
 pub(crate) use resolve::{Resource, function_arn, queue_arn, queue_url, stream_arn, table_arn};
 
 /// The region that everything emulated lies in.

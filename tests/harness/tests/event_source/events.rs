@@ -2,8 +2,17 @@
 
 use tidemill_harness::template::EventSource;
 
-use crate::row::{KINESIS, STACKD, rows};
-use crate::scene::{STREAM, Scene, succeeds};
+use crate::row::{KINESIS, STACKD, Source, rows};
+use crate::scene::{Call, STREAM, Scene, reports, succeeds};
+
+/// Five records that another implementation packed: keys of both halves of the hash keys, and bytes that are no text.
+const AGGREGATE: &[u8] = include_bytes!("../../../../shared/aws/testdata/kpl/aggregated/keys.bin");
+
+/// A source that a consumer of the stream reads.
+fn fanned_out() -> EventSource {
+    let arn = "arn:aws:kinesis:us-east-1:000000000000:stream/s/consumer/c:1789808900";
+    EventSource { consumer: Some(arn.to_owned()), ..EventSource::of(STREAM) }
+}
 
 rows! { "Events";
     /// A record is `kinesis` with schema version, partition key, sequence number, data and arrival, and seven members
@@ -48,11 +57,55 @@ rows! { "Events";
     }
     /// Read by enhanced fan-out, `eventSourceARN` is the ARN of the consumer.
     a_consumer_names_itself (STACKD) {
-        let arn = "arn:aws:kinesis:us-east-1:000000000000:stream/s/consumer/c:1789808900";
-        let source = EventSource { consumer: Some(arn.to_owned()), ..EventSource::of(STREAM) };
-        let mut scene = Scene::new(source, |_| succeeds()).await;
+        let mut scene = Scene::new(fanned_out(), |_| succeeds()).await;
         scene.put(&["1"]).await;
         scene.finish().await;
-        assert_eq!(scene.calls()[0].event["Records"][0]["eventSourceARN"], arn);
+        assert_eq!(scene.calls()[0].event["Records"][0]["eventSourceARN"], fanned_out().consumer.unwrap());
+    }
+    /// On the standard path a record that the Kinesis Producer Library packed comes as it was put.
+    the_standard_path_leaves_aggregates_whole (STACKD) {
+        let mut scene = Scene::new(EventSource::of(STREAM), |_| succeeds()).await;
+        scene.put_bytes("JFK", AGGREGATE).await;
+        scene.finish().await;
+        let records = &scene.calls()[0].event["Records"];
+        let data = base64_simd::STANDARD.encode_to_string(AGGREGATE);
+        assert_eq!((records.as_array().unwrap().len(), &records[0]["kinesis"]["data"]), (1, &data.into()));
+    }
+    /// Enhanced fan-out takes it apart: the records inside come singly, under their own partition keys and under one
+    /// sequence number and `eventID`.
+    fan_out_takes_aggregates_apart (KINESIS) {
+        let mut scene = Scene::new(fanned_out(), |_| succeeds()).await;
+        scene.put(&["before"]).await;
+        scene.put_bytes("JFK", AGGREGATE).await;
+        scene.finish().await;
+        let event = &scene.calls()[0].event;
+        let records = &event["Records"].as_array().unwrap()[1..];
+        let keys: Vec<&str> = records.iter().map(|record| record["kinesis"]["partitionKey"].as_str().unwrap()).collect();
+        assert_eq!(keys, ["JFK", "LHR", "JFK", "Zürich ✈", "JFK"]);
+        assert_eq!(scene.calls()[0].records[..3], ["before", r#"{"n":0}"#, r#"{"n":1}"#]);
+        let same = |of: fn(&serde_json::Value) -> &serde_json::Value| records.iter().all(|record| of(record) == of(&records[0]));
+        assert!(same(|record| &record["eventID"]) && same(|record| &record["kinesis"]["sequenceNumber"]), "{event}");
+    }
+    /// A failed record inside an aggregate cannot be named: all of the aggregate comes again.
+    a_record_inside_an_aggregate_cannot_be_reported (Source::Chosen) {
+        let first = |call: &Call| call.has("before");
+        let source = EventSource { reports_failures: true, ..fanned_out() };
+        let mut scene = Scene::new(source, move |call| if first(call) { reports(call, &[r#"{"n":2}"#]) } else { succeeds() }).await;
+        scene.put(&["before"]).await;
+        scene.put_bytes("JFK", AGGREGATE).await;
+        scene.finish().await;
+        let counts: Vec<usize> = scene.calls().iter().map(|call| call.records.len()).collect();
+        assert_eq!(counts, [6, 5]);
+    }
+    /// An aggregate with a record of another shard is left out whole, for no destination to hear of
+    /// (`Pace::whole_aggregates`).
+    an_aggregate_with_a_foreign_record_is_lost (STACKD) {
+        let mut scene = Scene::new(fanned_out(), |_| succeeds()).await;
+        scene.kinesis.split(STREAM, "shardId-000000000000", 1 << 127).await.unwrap();
+        scene.put_bytes("JFK", AGGREGATE).await;
+        scene.put_keyed(&[("JFK", "behind")]).await;
+        scene.finish().await;
+        assert_eq!(scene.trace(), ["behind"]);
+        assert_eq!(scene.mapping.tally.dropped.load(std::sync::atomic::Ordering::Relaxed), 5);
     }
 }

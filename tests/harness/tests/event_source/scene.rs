@@ -134,7 +134,7 @@ fn text(value: &Value) -> String {
 
 fn decoded(data: &Value) -> String {
     let data = base64_simd::STANDARD.decode_to_vec(text(data).as_bytes()).expect("data is base64");
-    String::from_utf8(data).expect("data is text")
+    String::from_utf8_lossy(&data).into_owned()
 }
 
 /// A stream with a mapping to a function.
@@ -199,6 +199,12 @@ impl Scene {
         };
         let records: Vec<Record> = records.iter().map(record).collect();
         self.kinesis.put(STREAM, &records).await.expect("cannot put");
+    }
+
+    /// Puts one record of any bytes.
+    pub(crate) async fn put_bytes(&self, key: &str, data: &'static [u8]) {
+        let record = Record { payload: data.into(), partition_key: key.to_owned() };
+        self.kinesis.put(STREAM, &[record]).await.expect("cannot put");
     }
 
     /// Starts the mapping.

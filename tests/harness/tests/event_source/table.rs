@@ -17,10 +17,6 @@ const ABSENT: &[(&str, &str)] = &[
         "refused in the template: lost at a split, 15 minutes and 1 MB at most, at least once; tidemill has windows of its own",
     ),
     ("SNS and Kafka as destinations", "a topic is counted only, with a warning; Kafka is for Kafka event sources"),
-    (
-        "KPL aggregates taken apart by enhanced fan-out",
-        "a consumer's events have its ARN, but aggregates stay whole, as on the standard path",
-    ),
     ("An age check while a window still gathers", "seen by one emulator only; here a batch is checked when it is sent"),
     (
         "Records that leave the stream while a shard is held up",

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::doctor::{Diagnosis, Level, function, mapping, storage};
+use crate::doctor::{Diagnosis, Level, function, mapping, routing, storage};
 use crate::findings::listed;
 
 use super::read::{Deployed, Unread};
@@ -189,6 +189,16 @@ impl Findings<'_> {
                     format!("stream {arn} keeps records for a day"),
                     "what leaves the stream before it is processed is lost: an outage over a weekend is longer",
                     "set RetentionPeriodHours: 168",
+                );
+            }
+            if is_source
+                && stream["RecordDistributionStrategy"] == "AUTO"
+                && of.variables.contains_key("TIDEMILL_JOURNAL_TABLE")
+            {
+                self.error(
+                    format!("RecordDistributionStrategy of stream {arn} is AUTO"),
+                    routing::SPREAD,
+                    "aws kinesis update-stream-record-distribution-strategy, USER_PARTITION_KEY; or put a routing function in front",
                 );
             }
             if let Some(kib) = stream["MaxRecordSizeInKiB"].as_i64().filter(|kib| *kib > storage::MOST_KIB) {
