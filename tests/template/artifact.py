@@ -3,12 +3,12 @@
 
     artifact.py [FUNCTION]
 
-By the real `sam build`, which has cargo lambda build each function for arm64 in the release profile (all of them, or
-the one named by its logical id). Each must be an arm64 program for the C library that `provided.al2023` has, and at most
-6 MB zipped. `departures` must then read January's flights as Flink does, in full batches of 6 MB: on another machine than
-arm64 by qemu, which tells nothing of time, and whose own memory is in what is said of memory. Time and memory are
-measured on a program of this machine: `departures` as `cargo build --release` makes it, with the same batches, is ready
-within 25 ms and holds at most 64 MB.
+By the real `sam validate --lint` and `sam build`, which has cargo lambda build each function for arm64 in the release
+profile (all of them, or the one named by its logical id). Each must be an arm64 program for the C library that
+`provided.al2023` has, and at most 6 MB zipped. `departures` must then read January's flights as Flink does, in full
+batches of 6 MB: on another machine than arm64 by qemu, which tells nothing of time, and whose own memory is in what is
+said of memory. Time and memory are measured on a program of this machine: `departures` as `cargo build --release` makes
+it, with the same batches, is ready within 25 ms and holds at most 64 MB.
 
 Installs what it needs into target/deploy-tools, pinned; qemu and a C library for arm64 by apt, if they are missing.
 """
@@ -46,6 +46,7 @@ def sam_build(functions, folder):
         subprocess.run(["rustup", "--quiet", "target", "add", "aarch64-unknown-linux-gnu"], cwd=ROOT, check=True)
     path = os.pathsep.join([str(tool("cargo-lambda")), str(tool("sam")), os.environ["PATH"]])
     environment = os.environ | {"PATH": path, "AWS_DEFAULT_REGION": "us-east-1", "SAM_CLI_TELEMETRY": "0"}
+    subprocess.run(["sam", "validate", "--lint"], cwd=ROOT, env=environment, check=True)
     say("builds")
     command = ["sam", "build", *functions, "--build-dir", folder / "build", "--cache-dir", folder / "cache"]
     subprocess.run(command, cwd=ROOT, env=environment, check=True)
