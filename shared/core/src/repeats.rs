@@ -78,7 +78,7 @@ fn take_of_commit<C>(state: &mut KeyState<'_, C>, number: u64, index: u32) -> bo
         },
         _ => Commits { number, taken: vec![(index, index)] },
     };
-    state.put_cell(Slot::Commits, Cell::Commits(commits));
+    state.put_cell(Slot::Commits, Cell::Commits(Box::new(commits)));
     true
 }
 
@@ -137,7 +137,7 @@ pub(crate) fn inherit<C>(state: &mut KeyState<'_, C>, slot: Slot, cell: Cell<C>)
         (Slot::Commits, Cell::Commits(theirs), Some(Cell::Commits(ours))) => {
             let commits = match theirs.number.cmp(&ours.number) {
                 Ordering::Less => ours.clone(),
-                Ordering::Equal => ours.union(&theirs),
+                Ordering::Equal => Box::new(ours.union(&theirs)),
                 Ordering::Greater => theirs,
             };
             state.put_cell(slot, Cell::Commits(commits));
@@ -256,7 +256,7 @@ mod tests {
         for known in
             [commits(6, &[(0, 9)]), commits(7, &[(0, 1), (4, 4)]), commits(7, &[(2, 2)]), commits(5, &[(0, 0)])]
         {
-            inherit_all(&Slot::Commits, Cell::Commits(known));
+            inherit_all(&Slot::Commits, Cell::Commits(Box::new(known)));
         }
         inherit_all(&Slot::Floor, Cell::Floor(Box::new(at(3))));
         for number in [2, 3, 5] {

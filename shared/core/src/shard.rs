@@ -123,7 +123,7 @@ impl<E: Events, K: Key, O: Operator<E, K>> KeyedPipeline<E, K, O> {
         let subject = Subject::new(&key, &due.key, &self.keying.route);
         let now = Now { watermark, time: due.at, record: None };
         let mut turn = Turn { subject, now, outputs };
-        guard("the operator", || self.operator.fire(&due.slot, &mut turn, &mut edit.key(due.key.clone())))
+        guard("the operator", || self.operator.fire(&due.slot, &mut turn, &mut edit.key_of(due)))
     }
 }
 
@@ -176,19 +176,19 @@ impl<E: Events, K: Key, O: Operator<E, K>> TypedShard<E, K, O> {
     fn fire_next(&mut self, step: &mut Step) -> bool {
         let Self { rules, cells, .. } = self;
         let pipeline = &rules.pipeline;
-        let Some(due) = cells.first_due(step.progress.watermark).cloned() else { return false };
+        let Some(due) = cells.first_due(step.progress.watermark) else { return false };
         step.fired += 1;
         let before = step.outputs.len();
         let mut edit = cells.edit(rules);
         if matches!(due.slot, Slot::Taken(_)) {
-            edit.key(due.key.clone()).remove(due.slot);
+            edit.key_of(&due).remove(due.slot.clone());
         } else if let Err(reject) = pipeline.fire(&due, step.progress.watermark, &mut edit, &mut step.outputs) {
             // What it did is undone, but it must not fire again.
             drop(edit);
             step.outputs.truncate(before);
             step.outputs.push(failed(&due, key_text::<K>(&due.key), reject));
             edit = cells.edit(rules);
-            edit.key(due.key.clone()).remove(due.slot);
+            edit.key_of(&due).remove(due.slot.clone());
         }
         edit.finish();
         true
@@ -281,16 +281,18 @@ impl<E: Events, K: Key, O: Operator<E, K>> Shard for TypedShard<E, K, O> {
             bytes += step.outputs[weighed..].iter().map(Output::weight).sum::<usize>();
             weighed = step.outputs.len();
             if weighed >= caps.outputs || bytes >= caps.output_bytes || step.fired >= caps.firings {
-                return step;
+                break;
             }
             if self.fire_next(&mut step) {
                 continue;
             }
             match records.get(step.taken) {
                 Some(record) if step.taken < caps.records => self.take(record, &mut step),
-                _ => return step,
+                _ => break,
             }
         }
+        self.cells.settle();
+        step
     }
 
     fn refuse(&mut self, progress: &Progress, record: &Record<'_>, reject: Reject) -> Step {
@@ -304,7 +306,7 @@ impl<E: Events, K: Key, O: Operator<E, K>> Shard for TypedShard<E, K, O> {
     }
 
     fn is_due(&self, watermark: Watermark) -> bool {
-        self.cells.first_due(watermark).is_some()
+        self.cells.next_due().is_some_and(|due| watermark.has_reached(due))
     }
 
     fn next_due(&self) -> Option<EventTime> {

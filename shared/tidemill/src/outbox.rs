@@ -1,11 +1,17 @@
 //! From what a step wants sent to the bytes that are sent.
 
+use bytes::BytesMut;
 use tidemill_aws::{Destination, Destinations, Envelope, Numbers, Producer};
 use tidemill_core::{Cause, Origin, Output, Position, Quarantined, Reason, Reject};
 use tidemill_journal::{Incarnation, JournalId, Sink as Downstream};
 
 use crate::pipeline::{Pipeline, Sink};
 use crate::settings::QUARANTINE_SINK;
+
+/// Outputs of a commit share pieces of memory of at least this size,
+const CHUNK_BYTES: usize = 64 << 10;
+/// or so much for each, if they are few.
+const OUTPUT_BYTES: usize = 1 << 10;
 
 /// Wraps outputs and finds, before they are committed, those that no sink would take: an output that cannot be sent would
 /// block its shard for ever.
@@ -53,11 +59,12 @@ impl Outbox {
         sink: &'o K,
     ) -> impl Iterator<Item = tidemill_journal::Output> + 'o {
         let envelope = Envelope { producer, destinations: &self.destinations, numbers };
+        let mut buffer = BytesMut::with_capacity((outputs.len() * OUTPUT_BYTES).min(CHUNK_BYTES));
         outputs.iter().enumerate().filter_map(move |(index, output)| {
-            let wrapped = envelope.wrap(index, output)?;
+            let wrapped = envelope.wrap(index, output, &mut buffer)?;
             match sink.objection(&wrapped) {
                 Some(objection) if wrapped.sink != QUARANTINE_SINK => {
-                    envelope.wrap(index, &refused(output, &wrapped.sink, &objection))
+                    envelope.wrap(index, &refused(output, &wrapped.sink, &objection), &mut buffer)
                 }
                 _ => Some(wrapped),
             }

@@ -1,9 +1,11 @@
 //! From what a step wants sent to what is sent.
 
+use bytes::{Bytes, BytesMut};
+use smallvec::SmallVec;
 use tidemill_core::{Cause, Emission, LateRecord, Output, PaneId, Position, Timing};
 use twox_hash::XxHash3_128;
 
-use super::event::{self, Content, Event, Pane, Place};
+use super::event::{self, Content, Event, Pane, Place, ResultKey};
 use super::{Destination, Destinations, Producer};
 
 /// What the outputs of one commit share, or those of one record in a pipeline without commits.
@@ -37,18 +39,20 @@ impl<'a> Envelope<'a> {
     ///
     /// Results go under the partition key of their records, late and quarantined records under their own, quarantined
     /// panes under the key's text: cut to the 256 characters that a stream takes, `-` if empty.
-    pub fn wrap(&self, index: usize, output: &Output) -> Option<tidemill_journal::Output> {
+    ///
+    /// Its bytes are written into `buffer` and split off, so that outputs that live as long share their memory.
+    pub fn wrap(&self, index: usize, output: &Output, buffer: &mut BytesMut) -> Option<tidemill_journal::Output> {
         match output {
-            Output::Result(result) => Some(self.result(index, result)),
-            Output::Late(late) => self.late(index, late),
-            Output::Quarantined(entry) => Some(self.quarantined(index, entry)),
+            Output::Result(result) => Some(self.result(index, result, buffer)),
+            Output::Late(late) => self.late(index, late, buffer),
+            Output::Quarantined(entry) => Some(self.quarantined(index, entry, buffer)),
         }
     }
 
-    fn result(&self, index: usize, result: &Emission) -> tidemill_journal::Output {
+    fn result(&self, index: usize, result: &Emission, buffer: &mut BytesMut) -> tidemill_journal::Output {
         let to = self.destinations.result(result.sink);
         if to.plain {
-            return output(to, &result.partition_key, result.value.clone());
+            return output(to, &result.partition_key, result.value.clone().into());
         }
         let event = Event {
             time: event::time(result.time),
@@ -61,20 +65,20 @@ impl<'a> Envelope<'a> {
             resultkey: Some(self.result_key(&to.sink, result)),
             ..self.event(index, "tidemill.result", Content::Json(&result.value))
         };
-        output(to, &result.partition_key, event.bytes())
+        output(to, &result.partition_key, event.bytes(buffer))
     }
 
-    fn late(&self, index: usize, late: &LateRecord) -> Option<tidemill_journal::Output> {
+    fn late(&self, index: usize, late: &LateRecord, buffer: &mut BytesMut) -> Option<tidemill_journal::Output> {
         let to = self.destinations.late.as_ref()?;
         if to.plain {
-            return Some(output(to, &late.partition_key, late.payload.clone()));
+            return Some(output(to, &late.partition_key, late.payload.clone().into()));
         }
         let event = Event {
             time: event::time(late.event_time),
             subject: event::subject(&late.key_text),
             ..self.event(index, "tidemill.late", Content::found(&late.payload))
         };
-        Some(output(to, &late.partition_key, event.bytes()))
+        Some(output(to, &late.partition_key, event.bytes(buffer)))
     }
 
     /// The attributes that every event has.
@@ -83,23 +87,11 @@ impl<'a> Envelope<'a> {
         'a: 'e,
     {
         let producer = self.producer;
-        let (id, name, place) = match self.numbers {
-            Numbers::Commit(commit) => {
-                let mut id = String::with_capacity(48);
-                id.push_str(&producer.life);
-                for number in [commit, index as u64] {
-                    id.push('-');
-                    id.push_str(itoa::Buffer::new().format(number));
-                }
-                (id, &producer.name, Place::Commit { commit, index })
-            }
-            Numbers::Record { position, floor } => {
-                let id = format!("{}-{}-{index}", position.sequence, position.sub_sequence);
-                (id, &producer.place, Place::Record { position, index, floor })
-            }
+        let (name, place) = match self.numbers {
+            Numbers::Commit(commit) => (&producer.name, Place::Commit { life: &producer.life, commit, index }),
+            Numbers::Record { position, floor } => (&producer.place, Place::Record { position, index, floor }),
         };
         Event {
-            id,
             source: &producer.source,
             kind,
             time: None,
@@ -115,8 +107,8 @@ impl<'a> Envelope<'a> {
 
     /// The same for the same result in every life and every replay of the pipeline: for stores that a repeat overwrites.
     /// Every part is preceded by its length, so that no two results hash the same bytes.
-    fn result_key(&self, sink: &str, result: &Emission) -> String {
-        let mut hashed = Vec::with_capacity(256);
+    fn result_key(&self, sink: &str, result: &Emission) -> ResultKey {
+        let mut hashed = SmallVec::<[u8; 256]>::new();
         let mut add = |part: &[u8]| {
             hashed.extend_from_slice(&(part.len() as u64).to_le_bytes());
             hashed.extend_from_slice(part);
@@ -141,17 +133,8 @@ impl<'a> Envelope<'a> {
         if result.number > 0 {
             add(&result.number.to_be_bytes());
         }
-        hexadecimal(XxHash3_128::oneshot(&hashed))
+        ResultKey::of(XxHash3_128::oneshot(&hashed))
     }
-}
-
-/// The 32 digits of a hash.
-fn hexadecimal(hash: u128) -> String {
-    let mut digits = [0; 32];
-    for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(hash.to_be_bytes()) {
-        *pair = [byte >> 4, byte & 0xf].map(|digit| b"0123456789abcdef"[usize::from(digit)]);
-    }
-    str::from_utf8(&digits).expect("digits").to_owned()
 }
 
 fn pane(id: &PaneId) -> Pane<'_> {
@@ -166,8 +149,8 @@ fn pane(id: &PaneId) -> Pane<'_> {
     }
 }
 
-pub(super) fn output(to: &Destination, key: &str, data: Vec<u8>) -> tidemill_journal::Output {
-    tidemill_journal::Output { sink: to.sink.clone(), partition_key: event::partition_key(key), data: data.into() }
+pub(super) fn output(to: &Destination, key: &str, data: Bytes) -> tidemill_journal::Output {
+    tidemill_journal::Output { sink: to.sink.clone(), partition_key: event::partition_key(key), data }
 }
 
 #[cfg(test)]
@@ -199,7 +182,7 @@ mod tests {
     fn wrapped(output: &Output) -> tidemill_journal::Output {
         let (producer, destinations) = (producer(), destinations());
         let envelope = Envelope { producer: &producer, destinations: &destinations, numbers: Numbers::Commit(12) };
-        envelope.wrap(3, output).expect("an output")
+        envelope.wrap(3, output, &mut BytesMut::new()).expect("an output")
     }
 
     fn parsed(output: &tidemill_journal::Output) -> Value {
@@ -334,7 +317,7 @@ mod tests {
         let numbers = Numbers::Record { position: &position, floor: &floor };
         let envelope = Envelope { producer: &producer, destinations: &destinations, numbers };
         let result = Emission { cause: Cause::Record(position.clone()), ..result("1") };
-        let event = parsed(&envelope.wrap(1, &Output::Result(result)).expect("an output"));
+        let event = parsed(&envelope.wrap(1, &Output::Result(result), &mut BytesMut::new()).expect("an output"));
         assert_eq!((&event["id"], &event["sequence"]), (&json!("4967-0-1"), &json!("4967")));
         assert_eq!((&event["index"], &event["floor"], &event["floorsub"]), (&json!(1), &json!("0"), &json!("2")));
         assert!(event["producer"].as_str().is_some_and(|name| name.ends_with("shardId-000000000003")));
@@ -375,7 +358,7 @@ mod tests {
     fn late_records_that_are_only_counted_are_not_sent() {
         let (producer, counted) = (producer(), Destinations { late: None, ..destinations() });
         let envelope = Envelope { producer: &producer, destinations: &counted, numbers: Numbers::Commit(1) };
-        assert_eq!(envelope.wrap(0, &late(b"{}")), None);
+        assert_eq!(envelope.wrap(0, &late(b"{}"), &mut BytesMut::new()), None);
     }
 
     #[test]
@@ -384,7 +367,7 @@ mod tests {
         let (producer, plain) =
             (producer(), Destinations::new(vec![to("results")], to("quarantine")).late_to(to("late")));
         let envelope = Envelope { producer: &producer, destinations: &plain, numbers: Numbers::Commit(1) };
-        let data = |output| envelope.wrap(0, &output).expect("an output").data;
+        let data = |output| envelope.wrap(0, &output, &mut BytesMut::new()).expect("an output").data;
         assert_eq!(data(Output::Result(result("[1]"))), "[1]");
         assert_eq!(data(late(b"raw\xff")), b"raw\xff".as_slice());
         let entry: Value = serde_json::from_slice(&data(quarantined(b"x", "no"))).expect("JSON");

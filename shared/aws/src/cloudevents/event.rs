@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use bytes::{Bytes, BytesMut};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tidemill_core::{EventTime, Position, Span};
@@ -13,25 +14,24 @@ const PARTITION_KEY_CHARS: usize = 256;
 
 /// One event; attributes that are `None` are left out.
 pub(super) struct Event<'a> {
-    pub(super) id: String,
     /// Percent-encoded.
     pub(super) source: &'a str,
     pub(super) kind: &'static str,
-    pub(super) time: Option<String>,
+    pub(super) time: Option<EventTime>,
     pub(super) subject: Option<Cow<'a, str>>,
     pub(super) producer: &'a str,
     pub(super) place: Place<'a>,
     pub(super) pane: Option<Pane<'a>>,
     /// Which of several results of one firing, record or rank for its sink; left out of the first.
     pub(super) panenumber: Option<u32>,
-    pub(super) resultkey: Option<String>,
+    pub(super) resultkey: Option<ResultKey>,
     pub(super) content: Content<'a>,
 }
 
 /// Which of the producer's outputs it is.
 pub(super) enum Place<'a> {
     /// Of a commit.
-    Commit { commit: u64, index: usize },
+    Commit { life: &'a str, commit: u64, index: usize },
     /// Of a record, where nothing is committed. Everything of records before `floor` is acknowledged.
     Record { position: &'a Position, index: usize, floor: &'a Position },
 }
@@ -82,67 +82,100 @@ impl<'a> Content<'a> {
 }
 
 impl Event<'_> {
-    /// In JSON, attributes always in the same order.
-    pub(super) fn bytes(&self) -> Vec<u8> {
-        let mut event = Object::with_capacity(self.content.len() + 640);
-        event.plain("specversion", "1.0");
-        event.plain("id", &self.id);
-        event.plain("source", self.source);
-        event.plain("type", self.kind);
-        self.time.iter().for_each(|time| event.plain("time", time));
-        self.subject.iter().for_each(|subject| event.text("subject", subject));
-        event.plain("datacontenttype", self.content.media_type());
-        event.text("producer", self.producer);
+    /// In JSON, attributes always in the same order, behind what else `buffer` holds.
+    pub(super) fn bytes(&self, buffer: &mut BytesMut) -> Bytes {
+        let begin = r#"{"specversion":"1.0","id":""#;
+        let mut event = Object::begin(buffer, self.content.len() + 640, begin);
+        self.place.write_id(&mut event);
+        event.plain(r#","source":""#, self.source);
+        event.plain(r#","type":""#, self.kind);
+        self.time.iter().for_each(|time| event.plain(r#","time":""#, &time.to_string()));
+        self.subject.iter().for_each(|subject| event.text(r#","subject":"#, subject));
+        event.plain(r#","datacontenttype":""#, self.content.media_type());
+        event.text(r#","producer":"#, self.producer);
         self.place.write(&mut event);
         self.pane.iter().for_each(|pane| pane.write(&mut event));
-        self.panenumber.iter().for_each(|number| event.number("panenumber", *number));
-        self.resultkey.iter().for_each(|key| event.plain("resultkey", key));
+        self.panenumber.iter().for_each(|number| event.number(r#","panenumber":"#, *number));
+        self.resultkey.iter().for_each(|key| event.plain(r#","resultkey":""#, key.as_str()));
         match &self.content {
-            Content::Json(json) => event.json("data", json),
-            Content::Binary(base64) => event.plain("data_base64", base64),
+            Content::Json(json) => event.json(r#","data":"#, json),
+            Content::Binary(base64) => event.plain(r#","data_base64":""#, base64),
         }
         event.finish()
     }
 }
 
+/// The 32 digits of a hash.
+pub(super) struct ResultKey([u8; 32]);
+
+impl ResultKey {
+    pub(super) fn of(hash: u128) -> Self {
+        let mut digits = [0; 32];
+        for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(hash.to_be_bytes()) {
+            *pair = [byte >> 4, byte & 0xf].map(|digit| b"0123456789abcdef"[usize::from(digit)]);
+        }
+        Self(digits)
+    }
+
+    fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).expect("digits")
+    }
+}
+
 impl Place<'_> {
-    fn write(&self, event: &mut Object) {
+    /// The value of the id, of which the quote before it is there.
+    fn write_id(&self, event: &mut Object<'_>) {
         match self {
-            Self::Commit { commit, index } => {
-                event.digits("commit", *commit);
-                event.number("index", *index);
+            Self::Commit { life, commit, index } => {
+                event.json(life, b"-");
+                event.number("", *commit);
+                event.digits("-", *index);
+            }
+            Self::Record { position, index, .. } => {
+                event.json(position.sequence.as_str(), b"-");
+                event.number("", position.sub_sequence);
+                event.digits("-", *index);
+            }
+        }
+    }
+
+    fn write(&self, event: &mut Object<'_>) {
+        match self {
+            Self::Commit { commit, index, .. } => {
+                event.digits(r#","commit":""#, *commit);
+                event.number(r#","index":"#, *index);
             }
             Self::Record { position, index, floor } => {
-                event.plain("sequence", position.sequence.as_str());
-                event.digits("subsequence", position.sub_sequence);
-                event.number("index", *index);
-                event.plain("floor", floor.sequence.as_str());
-                event.digits("floorsub", floor.sub_sequence);
+                event.plain(r#","sequence":""#, position.sequence.as_str());
+                event.digits(r#","subsequence":""#, position.sub_sequence);
+                event.number(r#","index":"#, *index);
+                event.plain(r#","floor":""#, floor.sequence.as_str());
+                event.digits(r#","floorsub":""#, floor.sub_sequence);
             }
         }
     }
 }
 
 impl Pane<'_> {
-    fn write(&self, event: &mut Object) {
-        self.watermark.iter().for_each(|watermark| event.digits("watermark", watermark.as_millis()));
+    fn write(&self, event: &mut Object<'_>) {
+        self.watermark.iter().for_each(|watermark| event.digits(r#","watermark":""#, watermark.as_millis()));
         if let Some(window) = self.window {
-            event.digits("windowstart", window.start.as_millis());
-            event.digits("windowend", window.end.as_millis());
+            event.digits(r#","windowstart":""#, window.start.as_millis());
+            event.digits(r#","windowend":""#, window.end.as_millis());
         }
-        event.number("paneindex", self.paneindex);
-        event.plain("panetiming", self.panetiming);
+        event.number(r#","paneindex":"#, self.paneindex);
+        event.plain(r#","panetiming":""#, self.panetiming);
         if !self.panereplaces.is_empty() {
             let interval = |span: &Span| format!("{}/{}", span.start.as_millis(), span.end.as_millis());
             let intervals: Vec<String> = self.panereplaces.iter().map(interval).collect();
-            event.text("panereplaces", &intervals.join(" "));
+            event.plain(r#","panereplaces":""#, &intervals.join(" "));
         }
     }
 }
 
-/// RFC 3339; `None` outside the years 1 to 9999, where a global window ends.
-pub(super) fn time(instant: EventTime) -> Option<String> {
-    instant.in_calendar().then(|| instant.to_string())
+/// Written as RFC 3339; `None` outside the years 1 to 9999, where a global window ends.
+pub(super) fn time(instant: EventTime) -> Option<EventTime> {
+    instant.in_calendar().then_some(instant)
 }
 
 /// The key's text as the specification's String, which holds neither control characters nor noncharacters: they are

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use bytes::BytesMut;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
@@ -43,15 +44,25 @@ enum Place<'a> {
 }
 
 impl Envelope<'_> {
-    pub(super) fn quarantined(&self, index: usize, entry: &Quarantined) -> tidemill_journal::Output {
-        let whole = self.quarantine_output(index, entry, Extent::Whole);
+    pub(super) fn quarantined(
+        &self,
+        index: usize,
+        entry: &Quarantined,
+        buffer: &mut BytesMut,
+    ) -> tidemill_journal::Output {
+        let whole = self.quarantine_output((index, entry), Extent::Whole, buffer);
         if whole.data.len() + whole.partition_key.len() <= self.destinations.quarantine_bytes {
             return whole;
         }
-        self.quarantine_output(index, entry, Extent::Shortened)
+        self.quarantine_output((index, entry), Extent::Shortened, buffer)
     }
 
-    fn quarantine_output(&self, index: usize, entry: &Quarantined, extent: Extent) -> tidemill_journal::Output {
+    fn quarantine_output(
+        &self,
+        (index, entry): (usize, &Quarantined),
+        extent: Extent,
+        buffer: &mut BytesMut,
+    ) -> tidemill_journal::Output {
         let to = &self.destinations.quarantine;
         let data = self.quarantine_data(entry, extent);
         let (partition_key, time, subject) = match &entry.origin {
@@ -62,14 +73,14 @@ impl Envelope<'_> {
             }
         };
         if to.plain {
-            return output(to, partition_key, data.get().as_bytes().to_vec());
+            return output(to, partition_key, data.get().as_bytes().to_vec().into());
         }
         let event = Event {
             time: event::time(time),
             subject: subject.map(|subject| extent.text(subject)),
             ..self.event(index, "tidemill.quarantine", Content::Json(data.get().as_bytes()))
         };
-        output(to, partition_key, event.bytes())
+        output(to, partition_key, event.bytes(buffer))
     }
 
     fn quarantine_data(&self, entry: &Quarantined, extent: Extent) -> Box<RawValue> {

@@ -15,7 +15,7 @@ pub(crate) enum Cell<C> {
     /// Until when an event that was taken is remembered.
     Taken(EventTime),
     /// What was taken of a producer with commits.
-    Commits(Commits),
+    Commits(Box<Commits>),
     /// Everything of a producer before this place was taken.
     Floor(Box<Position>),
     /// An output at or behind the floor that was taken.

@@ -1,112 +1,31 @@
 //! All cells of a shard.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::due::DueIndex;
 use super::edit::Undo;
-use super::slots::Slots;
-use super::{Cell, Change, Corrupt, Edit, Slot, StateKey};
+use super::encoder::Encoder;
+use super::key_cells::{Entry, Kept, KeptCells};
+use super::keys::{Keys, Place};
+use super::touched::Touched;
+use super::{Cell, Change, Corrupt, Due, Edit, KeyCells, Slot, StateKey};
 use crate::{EventTime, KeyBytes, PartRange, Reject, Watermark, codec, repeats};
-
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct CellId {
-    pub(super) key: StateKey,
-    pub(super) slot: Slot,
-}
-
-/// A cell that is due at an instant. The order is the order of firing: by time, then key bytes, then slot.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Due {
-    pub(crate) at: EventTime,
-    pub(crate) key: KeyBytes,
-    pub(crate) slot: Slot,
-}
-
-/// A cell as the step in progress has it, and beside that as of the last commit.
-pub(super) struct Entry<C> {
-    /// `None` if the step took it away.
-    pub(super) now: Option<Cell<C>>,
-    /// When it is due.
-    pub(super) due: Option<EventTime>,
-    /// About how many bytes it takes when stored: known once it was encoded for a commit.
-    pub(super) bytes: usize,
-    pub(super) kept: Kept<C>,
-}
-
-/// A cell as of the last commit.
-pub(super) enum Kept<C> {
-    /// As it is now: the step did not touch it.
-    Same,
-    /// There was none.
-    Vacant,
-    /// Another.
-    Other(Box<Stored<C>>),
-}
-
-pub(super) struct Stored<C> {
-    cell: Cell<C>,
-    due: Option<EventTime>,
-    bytes: usize,
-}
-
-impl<C> Kept<C> {
-    pub(super) fn other(cell: Cell<C>, due: Option<EventTime>, bytes: usize) -> Self {
-        Self::Other(Box::new(Stored { cell, due, bytes }))
-    }
-}
-
-impl<C> Entry<C> {
-    const fn stored(cell: Cell<C>, due: Option<EventTime>, bytes: usize) -> Self {
-        Self { now: Some(cell), due, bytes, kept: Kept::Same }
-    }
-
-    /// The first change of the step follows: what was committed is set aside.
-    pub(super) fn touch(&mut self) {
-        if let Some(cell) = self.now.take() {
-            self.kept = Kept::other(cell, self.due, self.bytes);
-        }
-    }
-
-    /// As it was at the last commit, at which there was one.
-    pub(super) fn discard(&mut self, id: &CellId, due: &mut BTreeSet<Due>) {
-        if let Kept::Other(stored) = std::mem::replace(&mut self.kept, Kept::Same) {
-            move_due(due, id, self.due, stored.due);
-            *self = Self::stored(stored.cell, stored.due, stored.bytes);
-        }
-    }
-
-    fn committed(&self) -> Option<(Option<EventTime>, &Cell<C>)> {
-        match &self.kept {
-            Kept::Same => self.now.as_ref().map(|cell| (self.due, cell)),
-            Kept::Vacant => None,
-            Kept::Other(stored) => Some((stored.due, &stored.cell)),
-        }
-    }
-
-    fn committed_bytes(&self) -> usize {
-        match &self.kept {
-            Kept::Same => self.bytes,
-            Kept::Vacant => 0,
-            Kept::Other(stored) => stored.bytes,
-        }
-    }
-}
 
 /// All cells of a shard by key, and of those that the step in progress touched how they were at the last commit.
 ///
 /// That, the kept state, is exactly the state as of the view's last commit until `install`, so an image of it may be
 /// taken meanwhile. `due` follows the step in progress at once, and `discard` takes it back.
 pub(crate) struct Cells<C> {
-    pub(super) keys: BTreeMap<StateKey, Slots<Entry<C>>>,
-    /// What the step touched; a cell that came, went and came again stands there more than once.
-    pub(super) touched: Vec<CellId>,
-    /// What the edit in progress changed, in order. Empty between edits, as is `emptied`.
+    /// Keys without cells among them while a step is in progress.
+    pub(super) keys: Keys<KeyCells<C>>,
+    pub(super) kept: KeptCells<C>,
+    pub(super) touched: Touched,
+    /// What the edit in progress changed, in order. Empty between edits.
     pub(super) undo: Vec<Undo<C>>,
-    /// Keys that may have been left without a cell.
-    pub(super) emptied: Vec<StateKey>,
-    pub(super) due: BTreeSet<Due>,
+    /// Keys that the step found without a cell.
+    pub(super) fresh: Vec<Place>,
+    pub(super) due: DueIndex,
     /// The sum over the kept cells.
     bytes: usize,
     /// The version of the pipeline that writes them.
@@ -125,13 +44,14 @@ pub(crate) trait Rules<C> {
 }
 
 impl<C> Cells<C> {
-    pub(crate) const fn new(version: u32) -> Self {
+    pub(crate) fn new(version: u32) -> Self {
         Self {
-            keys: BTreeMap::new(),
-            touched: Vec::new(),
+            keys: Keys::new(),
+            kept: KeptCells::new(),
+            touched: Touched::default(),
             undo: Vec::new(),
-            emptied: Vec::new(),
-            due: BTreeSet::new(),
+            fresh: Vec::new(),
+            due: DueIndex::default(),
             bytes: 0,
             version,
             last_slot: None,
@@ -144,54 +64,63 @@ impl<C> Cells<C> {
     }
 
     /// The cell that is due first, if it is at `watermark`.
-    pub(crate) fn first_due(&self, watermark: Watermark) -> Option<&Due> {
-        self.due.first().filter(|due| watermark.has_reached(due.at))
+    pub(crate) fn first_due(&mut self, watermark: Watermark) -> Option<Due> {
+        self.due.first(watermark, &mut self.keys)
     }
 
-    /// When the cell that is due first is due, if any is.
+    /// When the cell that is due first is due, if any is. Not within a step.
     pub(crate) fn next_due(&self) -> Option<EventTime> {
-        self.due.first().map(|due| due.at)
+        self.due.next()
+    }
+
+    /// Ends a step.
+    pub(crate) fn settle(&mut self) {
+        self.due.settle(&mut self.keys);
     }
 
     pub(crate) fn install(&mut self) {
-        let Self { keys, touched, bytes, .. } = self;
-        for of_key in touched.chunk_by(|a, b| a.key == b.key) {
-            let Some(slots) = keys.get_mut(&of_key[0].key) else { continue };
-            for id in of_key {
-                let Some(entry) = slots.get_mut(&id.slot) else { continue };
-                *bytes -= entry.committed_bytes();
+        let Self { keys, kept, touched, bytes, .. } = self;
+        for place in &touched.keys {
+            let Some(cells) = keys.get_mut(*place) else { continue };
+            for slot in touched.of(cells.touched.take()) {
+                let Some(entry) = cells.slots.get_mut(slot) else { continue };
+                *bytes -= entry.committed_bytes(kept);
                 if entry.now.is_some() {
                     *bytes += entry.bytes;
                     entry.kept = Kept::Same;
                 } else {
-                    slots.remove(&id.slot);
+                    cells.remove(slot);
                 }
             }
-            if slots.is_empty() {
-                keys.remove(&of_key[0].key);
-            }
         }
-        touched.clear();
+        self.forget_step();
     }
 
     pub(crate) fn discard(&mut self) {
-        for id in std::mem::take(&mut self.touched) {
-            let Some(slots) = self.keys.get_mut(&id.key) else { continue };
-            let Some(entry) = slots.get_mut(&id.slot) else { continue };
-            if matches!(entry.kept, Kept::Vacant) {
-                move_due(&mut self.due, &id, entry.due, None);
-                slots.remove(&id.slot);
-                self.forget_if_empty(&id.key);
-            } else {
-                entry.discard(&id, &mut self.due);
+        let Self { keys, kept, touched, due, .. } = self;
+        for place in &touched.keys {
+            let Some(cells) = keys.get_mut(*place) else { continue };
+            for slot in touched.of(cells.touched.take()) {
+                match cells.slots.get(slot).map(|entry| entry.kept) {
+                    Some(Kept::Vacant) => drop(cells.remove(slot)),
+                    _ => cells.put_back(slot, kept),
+                }
             }
+            let at = cells.first_due().map(|(at, _)| at);
+            due.list(*place, cells, at);
         }
+        self.forget_step();
+        self.settle();
     }
 
-    fn forget_if_empty(&mut self, key: &StateKey) {
-        if self.keys.get(key).is_some_and(Slots::is_empty) {
-            self.keys.remove(key);
+    /// What the step touched is as of a commit again: keys without cells go.
+    fn forget_step(&mut self) {
+        let Self { keys, kept, touched, fresh, due, .. } = self;
+        for place in touched.keys.drain(..).chain(fresh.drain(..)) {
+            forget_if_empty(keys, due, place);
         }
+        touched.clear();
+        kept.clear();
     }
 
     /// About how many bytes the kept cells take when stored.
@@ -201,49 +130,56 @@ impl<C> Cells<C> {
 
     /// All kept cells, by key.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&KeyBytes, &Slot, Option<EventTime>, &Cell<C>)> {
-        let cells =
-            self.keys.iter().flat_map(|(key, slots)| slots.iter().map(|(slot, entry)| (&key.bytes, slot, entry)));
-        cells.filter_map(|(key, slot, entry)| entry.committed().map(|(due, cell)| (key, slot, due, cell)))
+        self.committed(&PartRange::ALL).map(|(key, slot, (due, cell))| (&key.bytes, slot, due, cell))
+    }
+
+    fn committed(&self, range: &PartRange) -> impl Iterator<Item = (&StateKey, &Slot, (Option<EventTime>, &Cell<C>))> {
+        let cells = self
+            .keys
+            .range(range)
+            .flat_map(|(key, cells)| cells.slots.iter().map(move |(slot, entry)| (key, slot, entry)));
+        cells.filter_map(|(key, slot, entry)| Some((key, slot, entry.committed(&self.kept)?)))
+    }
+
+    /// The place of a key, which may be new.
+    pub(super) fn place(keys: &mut Keys<KeyCells<C>>, key: StateKey) -> Place {
+        keys.find(&key).unwrap_or_else(|| keys.insert(key.clone(), KeyCells::new(key)))
     }
 
     /// Puts a cell among the kept ones, or takes it away. No step is in progress.
-    fn keep(&mut self, id: CellId, entry: Option<Entry<C>>) {
+    fn keep(&mut self, key: StateKey, slot: Slot, entry: Option<Entry<C>>) {
+        let place = Self::place(&mut self.keys, key);
+        let Some(cells) = self.keys.get_mut(place) else { return };
         let (due, bytes) = entry.as_ref().map_or((None, 0), |entry| (entry.due, entry.bytes));
         let before = match entry {
-            Some(entry) => self.keys.entry(id.key.clone()).or_default().insert(id.slot.clone(), entry),
-            None => {
-                let before = self.keys.get_mut(&id.key).and_then(|slots| slots.remove(&id.slot));
-                self.forget_if_empty(&id.key);
-                before
-            }
+            Some(entry) => cells.insert(slot, entry),
+            None => cells.remove(&slot),
         };
-        let (due_before, bytes_before) = before.map_or((None, 0), |before| (before.due, before.bytes));
-        move_due(&mut self.due, &id, due_before, due);
-        self.bytes = self.bytes + bytes - bytes_before;
+        self.bytes = self.bytes + bytes - before.map_or(0, |before| before.bytes);
+        self.due.list(place, cells, due);
+        forget_if_empty(&mut self.keys, &mut self.due, place);
+        self.settle();
     }
 }
 
-pub(super) fn move_due(all: &mut BTreeSet<Due>, id: &CellId, before: Option<EventTime>, after: Option<EventTime>) {
-    if before == after {
-        return;
-    }
-    let entry = |at| Due { at, key: id.key.bytes.clone(), slot: id.slot.clone() };
-    before.map(entry).map(|due| all.remove(&due));
-    after.map(entry).map(|due| all.insert(due));
+fn forget_if_empty<C>(keys: &mut Keys<KeyCells<C>>, due: &mut DueIndex, place: Place) {
+    let Some(cells) = keys.get_mut(place).filter(|cells| cells.slots.is_empty()) else { return };
+    due.forget(place, cells);
+    let key = cells.key.clone();
+    keys.remove(&key);
 }
 
 impl<C: Serialize + DeserializeOwned> Cells<C> {
     /// What the step changed, by key.
     pub(crate) fn changes(&mut self) -> Result<Vec<Change>, Reject> {
-        sort(&mut self.touched);
         let Self { keys, touched, version, .. } = self;
         let mut encoder = Encoder::of(*version);
         let mut changes = Vec::with_capacity(touched.len());
-        for of_key in touched.chunk_by(|a, b| a.key == b.key) {
-            let Some(slots) = keys.get_mut(&of_key[0].key) else { continue };
-            for id in of_key {
-                let Some(entry) = slots.get_mut(&id.slot) else { continue };
-                let change = encoder.change(&id.key, &id.slot, entry.now.as_ref())?;
+        for place in &touched.keys {
+            let Some(cells) = keys.get_mut(*place) else { continue };
+            for slot in touched.of(cells.touched) {
+                let Some(entry) = cells.slots.get_mut(slot) else { continue };
+                let change = encoder.change(&cells.key, slot, entry.now.as_ref())?;
                 entry.bytes = change.bytes();
                 changes.push(change);
             }
@@ -253,29 +189,24 @@ impl<C: Serialize + DeserializeOwned> Cells<C> {
 
     /// All cells of the range as of the last commit, without the step in progress.
     pub(crate) fn image(&self, range: &PartRange) -> Result<Vec<Change>, Reject> {
-        let inside = self.keys.range(StateKey::before(range.first)..).take_while(|(key, _)| key.hash <= range.last);
-        let cells = inside.flat_map(|(key, slots)| slots.iter().map(move |(slot, entry)| (key, slot, entry)));
         let mut encoder = Encoder::of(self.version);
-        let kept = |(key, slot, entry): (_, _, &Entry<C>)| {
-            entry.committed().map(|(_, cell)| encoder.change(key, slot, Some(cell)))
-        };
-        cells.filter_map(kept).collect()
+        self.committed(range).map(|(key, slot, (_, cell))| encoder.change(key, slot, Some(cell))).collect()
     }
 
     /// Takes in a change read from the journal.
     pub(crate) fn restore(&mut self, change: &Change, rules: &dyn Rules<C>) -> Result<(), Corrupt> {
         let key = StateKey::of(KeyBytes::stored(&change.key));
-        let id = CellId { key, slot: self.slot(&change.slot)? };
+        let slot = self.slot(&change.slot)?;
         let cell = change
             .value
             .as_deref()
-            .map(|value| Cell::decode(&id.slot, value, |version, bytes| rules.decode(version, bytes)))
+            .map(|value| Cell::decode(&slot, value, |version, bytes| rules.decode(version, bytes)))
             .transpose()?;
         let entry = cell.map(|cell| {
-            let due = rules.due(&id.slot, &cell);
+            let due = rules.due(&slot, &cell);
             Entry::stored(cell, due, change.bytes())
         });
-        self.keep(id, entry);
+        self.keep(key, slot, entry);
         Ok(())
     }
 
@@ -315,62 +246,142 @@ impl<C: Serialize + DeserializeOwned> Cells<C> {
     }
 }
 
-/// Sorts and removes repeats.
-fn sort(ids: &mut Vec<CellId>) {
-    // A hash beside a place is sorted with less work than what it stands for.
-    let mut order: Vec<(u64, usize)> = ids.iter().enumerate().map(|(place, id)| (id.key.hash, place)).collect();
-    order.sort_unstable();
-    let mut unsorted: Vec<Option<CellId>> = ids.drain(..).map(Some).collect();
-    ids.extend(order.into_iter().filter_map(|(_, place)| unsorted[place].take()));
-    ids.chunk_by_mut(|a, b| a.key.hash == b.key.hash).for_each(<[CellId]>::sort_unstable);
-    ids.dedup();
-}
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
 
-/// Encodes cells, and remembers the bytes of the last few slots: most cells lie in the same windows.
-struct Encoder {
-    version: u32,
-    slots: Vec<(Slot, Vec<u8>)>,
-    /// How many slots there were in all.
-    seen: usize,
-    value: Vec<u8>,
-}
+    use proptest::prelude::*;
 
-impl Encoder {
-    /// How many slots are remembered.
-    const SLOTS: usize = 8;
+    use super::*;
 
-    const fn of(version: u32) -> Self {
-        Self { version, slots: Vec::new(), seen: 0, value: Vec::new() }
-    }
+    /// A cell that says itself when it is due. (A bare number would pass for the version of a pipeline.)
+    type Dated = (Option<i64>,);
 
-    fn change<C: Serialize + DeserializeOwned>(
-        &mut self,
-        key: &StateKey,
-        slot: &Slot,
-        cell: Option<&Cell<C>>,
-    ) -> Result<Change, Reject> {
-        let slot = self.slot(slot)?.to_vec();
-        self.value.clear();
-        cell.map_or(Ok(()), |cell| cell.encode(self.version, &mut self.value))?;
-        let value = cell.map(|_| self.value.as_slice().to_vec());
-        Ok(Change { key: key.bytes.as_slice().to_vec(), slot, value })
-    }
+    struct Told;
 
-    fn slot(&mut self, slot: &Slot) -> Result<&[u8], Reject> {
-        let known = self.slots.iter().position(|(other, _)| other == slot);
-        let place = match known {
-            Some(place) => place,
-            None => {
-                let entry = (slot.clone(), codec::encode(slot)?);
-                let place = self.seen % Self::SLOTS;
-                match self.slots.get_mut(place) {
-                    Some(oldest) => *oldest = entry,
-                    None => self.slots.push(entry),
-                }
-                self.seen += 1;
-                place
+    impl Rules<Dated> for Told {
+        fn due(&self, _: &Slot, cell: &Cell<Dated>) -> Option<EventTime> {
+            match cell {
+                Cell::Operator((due,)) => due.map(EventTime::from_millis),
+                _ => None,
             }
-        };
-        Ok(&self.slots[place].1)
+        }
+
+        fn decode(&self, _: u32, bytes: &[u8]) -> Result<Dated, Corrupt> {
+            codec::decode(bytes)
+        }
     }
+
+    /// By key bytes and slot, with when they are due.
+    type Model = BTreeMap<(Vec<u8>, Slot), Option<i64>>;
+
+    #[derive(Clone, Debug)]
+    enum Act {
+        /// Puts (or takes away) cells: of which key, which slot, due when.
+        Edit(Vec<(u8, i64, Option<Option<i64>>)>, bool),
+        Fire(i64),
+        Commit,
+        Discard,
+        Restore,
+    }
+
+    fn act() -> impl Strategy<Value = Act> {
+        // Now and then so many slots that they become a tree.
+        let change = (0..6_u8, 0..45_i64, prop::option::weighted(0.8, prop::option::weighted(0.9, 0..100_i64)));
+        prop_oneof![
+            6 => (prop::collection::vec(change, 0..8), any::<bool>()).prop_map(|(changes, stays)| Act::Edit(changes, stays)),
+            3 => (0..110_i64).prop_map(Act::Fire),
+            2 => Just(Act::Commit),
+            1 => Just(Act::Discard),
+            1 => Just(Act::Restore),
+        ]
+    }
+
+    fn key(number: u8) -> KeyBytes {
+        KeyBytes::stored(&[number])
+    }
+
+    fn slot(number: i64) -> Slot {
+        Slot::Timer(EventTime::from_millis(number))
+    }
+
+    fn first(model: &Model) -> Option<(i64, Vec<u8>, Slot)> {
+        model.iter().filter_map(|((key, slot), due)| Some(((*due)?, key.clone(), slot.clone()))).min()
+    }
+
+    fn cells_of(cells: &Cells<Dated>) -> Model {
+        let value = |cell: &Cell<Dated>| if let Cell::Operator((due,)) = cell { *due } else { None };
+        cells.iter().map(|(key, slot, _, cell)| ((key.as_slice().to_vec(), slot.clone()), value(cell))).collect()
+    }
+
+    proptest! {
+           #[test]
+           fn cells_fire_in_order_and_are_what_was_committed(acts in prop::collection::vec(act(), 1..80)) {
+               let mut cells = Cells::new(1);
+               let (mut now, mut committed) = (Model::new(), Model::new());
+               for act in acts {
+                   match act {
+                       Act::Edit(changes, stays) => {
+                           let mut edit = cells.edit(&Told);
+                           let mut after = now.clone();
+                           for (number, place, cell) in changes {
+                               let mut state = edit.key(key(number));
+                               match cell {
+                                   Some(due) => state.put(slot(place), (due,)),
+                                   None => state.remove(slot(place)),
+                               }
+                               let id = (vec![number], slot(place));
+                               match cell {
+    Some(due) => after.insert(id, due),
+    None => after.remove(&id),
+    };
+                           }
+                           if stays {
+                               edit.finish();
+                               now = after;
+                           }
+                       }
+                       Act::Fire(until) => {
+                           let watermark = Watermark::at(EventTime::from_millis(until));
+                           let expected = first(&now).filter(|(at, ..)| *at <= until);
+                           let due = cells.first_due(watermark);
+                           let found = due.map(|due| {
+                               let mut edit = cells.edit(&Told);
+                               edit.key_of(&due).remove(due.slot.clone());
+                               edit.finish();
+                               (due.at.as_millis(), due.key.as_slice().to_vec(), due.slot)
+                           });
+                           prop_assert_eq!(&found, &expected);
+                           found.map(|(_, key, slot)| now.remove(&(key, slot)));
+                       }
+                       Act::Commit => {
+                           cells.settle();
+                           let changes = cells.changes().expect("encodes");
+                           cells.install();
+                           committed = now.clone();
+                           prop_assert!(changes.windows(2).all(|pair| (&pair[0].key, &pair[0].slot) != (&pair[1].key, &pair[1].slot)));
+                           let image = cells.image(&PartRange::ALL).expect("encodes");
+                           prop_assert_eq!(image.iter().map(Change::bytes).sum::<usize>(), cells.bytes());
+                       }
+                       Act::Discard => {
+                           cells.discard();
+                           now = committed.clone();
+                       }
+                       Act::Restore => {
+                           cells.discard();
+                           now = committed.clone();
+                           let image = cells.image(&PartRange::ALL).expect("encodes");
+                           cells = Cells::new(1);
+                           for change in &image {
+                               cells.restore(change, &Told).expect("of ours");
+                           }
+                       }
+                   }
+                   prop_assert_eq!(cells_of(&cells), committed.clone());
+                   let next = now.values().copied().flatten().min();
+                   cells.settle();
+                   prop_assert_eq!(cells.next_due().map(EventTime::as_millis), next);
+               }
+           }
+       }
 }

@@ -1,10 +1,11 @@
 //! What one record or one firing does to the state: all of it or nothing.
 
-use std::collections::BTreeSet;
+use smallvec::SmallVec;
 
-use super::cells::{CellId, Cells, Due, Entry, Kept, move_due};
-use super::slots::Slots;
-use super::{Cell, Rules, Slot, StateKey};
+use super::due::DueIndex;
+use super::key_cells::{Entry, Kept, KeptCells, Stored};
+use super::keys::Place;
+use super::{Cell, Cells, Due, KeyCells, Rules, Slot, StateKey};
 use crate::{EventTime, KeyBytes, Reject};
 
 /// The state as one record or firing sees and changes it. Dropped without [`finish`](Self::finish), it changed nothing.
@@ -15,7 +16,8 @@ pub(crate) struct Edit<'c, C> {
 
 /// How a cell was before one change of an edit.
 pub(super) struct Undo<C> {
-    id: CellId,
+    place: Place,
+    slot: Slot,
     before: Before<C>,
 }
 
@@ -37,21 +39,33 @@ impl<'c, C> Edit<'c, C> {
 
     /// The cells of one key.
     pub(crate) fn key(&mut self, bytes: KeyBytes) -> KeyState<'_, C> {
-        let key = StateKey::of(bytes);
-        let Cells { keys, undo, emptied, due, .. } = &mut *self.cells;
-        let slots = keys.entry(key.clone()).or_default();
-        if slots.is_empty() {
-            emptied.push(key.clone());
+        let place = Cells::place(&mut self.cells.keys, StateKey::of(bytes));
+        self.key_at(place)
+    }
+
+    /// The cells of the key of which one is due.
+    pub(crate) fn key_of(&mut self, due: &Due) -> KeyState<'_, C> {
+        self.key_at(due.place)
+    }
+
+    fn key_at(&mut self, place: Place) -> KeyState<'_, C> {
+        let Cells { keys, kept, undo, fresh, due, .. } = &mut *self.cells;
+        let cells = keys.get_mut(place).expect("a key stays while a step is in progress");
+        if cells.slots.is_empty() {
+            fresh.push(place);
         }
-        KeyState { key, slots, undo, emptied, due, rules: self.rules }
+        KeyState { place, cells, kept, undo, due, rules: self.rules }
     }
 
     /// Leaves the changes in the step.
     pub(crate) fn finish(self) {
-        let Cells { undo, touched, .. } = &mut *self.cells;
-        while let Some(Undo { id, before }) = undo.pop() {
-            if matches!(before, Before::Vacant | Before::Kept) {
-                touched.push(id);
+        let Cells { keys, undo, touched, .. } = &mut *self.cells;
+        for Undo { place, slot, before } in undo.drain(..) {
+            let Some(cells) = keys.get_mut(place) else { continue };
+            match before {
+                Before::Vacant | Before::Kept => touched.add(place, cells, slot),
+                Before::Removed(_) => touched.take_back(cells, &slot),
+                Before::Touched(..) => {}
             }
         }
     }
@@ -59,39 +73,31 @@ impl<'c, C> Edit<'c, C> {
 
 impl<C> Drop for Edit<'_, C> {
     fn drop(&mut self) {
-        let Cells { keys, undo, emptied, due, .. } = &mut *self.cells;
-        while let Some(Undo { id, before }) = undo.pop() {
-            let slots = keys.entry(id.key.clone()).or_default();
-            before.restore(&id, slots, due);
-        }
-        while let Some(key) = emptied.pop() {
-            if keys.get(&key).is_some_and(Slots::is_empty) {
-                keys.remove(&key);
+        let Cells { keys, kept, undo, due, .. } = &mut *self.cells;
+        while let Some(Undo { place, slot, before }) = undo.pop() {
+            if let Some(cells) = keys.get_mut(place) {
+                before.restore(slot, cells, kept);
+                let at = cells.first_due().map(|(at, _)| at);
+                due.list(place, cells, at);
             }
         }
     }
 }
 
 impl<C> Before<C> {
-    fn restore(self, id: &CellId, slots: &mut Slots<Entry<C>>, due: &mut BTreeSet<Due>) {
+    fn restore(self, slot: Slot, cells: &mut KeyCells<C>, kept: &mut KeptCells<C>) {
         match self {
             Self::Vacant => {
-                let gone = slots.remove(&id.slot);
-                move_due(due, id, gone.and_then(|gone| gone.due), None);
+                cells.remove(&slot);
             }
             Self::Removed(entry) => {
-                move_due(due, id, None, entry.due);
-                slots.insert(id.slot.clone(), *entry);
+                cells.insert(slot, *entry);
             }
-            Self::Kept => {
-                if let Some(entry) = slots.get_mut(&id.slot) {
-                    entry.discard(id, due);
-                }
-            }
+            Self::Kept => cells.put_back(&slot, kept),
             Self::Touched(cell, at) => {
-                if let Some(entry) = slots.get_mut(&id.slot) {
-                    move_due(due, id, entry.due, at);
-                    (entry.now, entry.due) = (cell, at);
+                if let Some(entry) = cells.slots.get_mut(&slot) {
+                    entry.now = cell;
+                    cells.set_due(&slot, at);
                 }
             }
         }
@@ -100,17 +106,17 @@ impl<C> Before<C> {
 
 /// The cells of one key.
 pub(crate) struct KeyState<'e, C> {
-    key: StateKey,
-    slots: &'e mut Slots<Entry<C>>,
+    place: Place,
+    cells: &'e mut KeyCells<C>,
+    kept: &'e mut KeptCells<C>,
     undo: &'e mut Vec<Undo<C>>,
-    emptied: &'e mut Vec<StateKey>,
-    due: &'e mut BTreeSet<Due>,
+    due: &'e mut DueIndex,
     rules: &'e dyn Rules<C>,
 }
 
 impl<C> KeyState<'_, C> {
     pub(crate) fn cell(&self, slot: &Slot) -> Option<&Cell<C>> {
-        self.slots.get(slot)?.now.as_ref()
+        self.cells.slots.get(slot)?.now.as_ref()
     }
 
     /// The operator's cell in a slot.
@@ -123,7 +129,7 @@ impl<C> KeyState<'_, C> {
 
     /// Whether anything is kept of the key.
     pub(crate) fn is_known(&self) -> bool {
-        self.slots.iter().any(|(slot, entry)| entry.now.is_some() && *slot < Slot::Commits)
+        self.cells.slots.iter().any(|(slot, entry)| entry.now.is_some() && *slot < Slot::Commits)
     }
 
     pub(crate) fn put(&mut self, slot: Slot, cell: C) {
@@ -146,7 +152,7 @@ impl<C> KeyState<'_, C> {
     where
         C: Clone,
     {
-        let entry = self.slots.get_mut(&slot);
+        let entry = self.cells.slots.get_mut(&slot);
         let Some(Entry { now: Some(Cell::Operator(cell)), due, kept, bytes }) = entry else {
             let mut cell = fresh();
             change(&mut cell)?;
@@ -154,14 +160,14 @@ impl<C> KeyState<'_, C> {
             return Ok(());
         };
         let before = Cell::Operator(cell.clone());
-        let before = if matches!(kept, Kept::Same) {
-            *kept = Kept::other(before, *due, *bytes);
+        let before = if *kept == Kept::Same {
+            *kept = self.kept.keep(Stored { cell: before, due: *due, bytes: *bytes });
             Before::Kept
         } else {
             Before::Touched(Some(before), *due)
         };
         // Before user code is called: it may panic.
-        self.undo.push(Undo { id: CellId { key: self.key.clone(), slot }, before });
+        self.undo.push(Undo { place: self.place, slot, before });
         change(cell)
     }
 
@@ -170,53 +176,58 @@ impl<C> KeyState<'_, C> {
     }
 
     fn change(&mut self, slot: Slot, cell: Option<Cell<C>>, at: Option<EventTime>) {
-        let id = CellId { key: self.key.clone(), slot };
-        let Some(entry) = self.slots.get_mut(&id.slot) else {
-            if cell.is_some() {
-                move_due(self.due, &id, None, at);
-                self.slots.insert(id.slot.clone(), Entry { now: cell, due: at, bytes: 0, kept: Kept::Vacant });
-                self.undo.push(Undo { id, before: Before::Vacant });
+        let before = match self.cells.slots.get_mut(&slot) {
+            None if cell.is_none() => return,
+            None => {
+                self.cells.insert(slot.clone(), Entry { now: cell, due: at, bytes: 0, kept: Kept::Vacant });
+                Before::Vacant
             }
-            return;
+            Some(entry) if cell.is_none() && entry.kept == Kept::Vacant => {
+                // It came and went within the step: nothing to store, and nothing for later looks to pass over.
+                let Some(entry) = self.cells.remove(&slot) else { return };
+                Before::Removed(Box::new(entry))
+            }
+            Some(entry) => {
+                let (now, due) = (std::mem::replace(&mut entry.now, cell), entry.due);
+                let before = match now {
+                    Some(cell) if entry.kept == Kept::Same => {
+                        entry.kept = self.kept.keep(Stored { cell, due, bytes: entry.bytes });
+                        Before::Kept
+                    }
+                    now => Before::Touched(now, due),
+                };
+                self.cells.set_due(&slot, at);
+                before
+            }
         };
-        move_due(self.due, &id, entry.due, at);
-        let before = if cell.is_none() && matches!(entry.kept, Kept::Vacant) {
-            // It came and went within the step: nothing to store, and nothing for later looks to pass over.
-            let Some(entry) = self.slots.remove(&id.slot) else { return };
-            self.emptied.extend(self.slots.is_empty().then(|| self.key.clone()));
-            Before::Removed(Box::new(entry))
-        } else if matches!(entry.kept, Kept::Same) {
-            entry.touch();
-            (entry.now, entry.due) = (cell, at);
-            Before::Kept
-        } else {
-            let before = Before::Touched(std::mem::replace(&mut entry.now, cell), entry.due);
-            entry.due = at;
-            before
-        };
-        self.undo.push(Undo { id, before });
+        self.due.list(self.place, self.cells, at);
+        self.undo.push(Undo { place: self.place, slot, before });
     }
 
     /// The operator's cells in the slots from `first` on and before `end`, which does not lie before it, in order.
     pub(crate) fn range(&self, first: &Slot, end: &Slot) -> impl Iterator<Item = &C> {
-        self.slots.range(first, end).filter_map(|(_, entry)| match entry.now.as_ref()? {
+        self.cells.slots.range(first, end).filter_map(|(_, entry)| match entry.now.as_ref()? {
             Cell::Operator(cell) => Some(cell),
             _ => None,
         })
     }
 
     /// The taken slots from `first` on and before `end`, in order.
-    pub(crate) fn slots(&self, first: Slot, end: Slot) -> Vec<Slot> {
+    pub(crate) fn slots(&self, first: Slot, end: Slot) -> SmallVec<[Slot; 4]> {
         if first >= end {
-            return Vec::new();
+            return SmallVec::new();
         }
-        let taken = self.slots.range(&first, &end).filter(|(_, entry)| entry.now.is_some());
-        taken.map(|(slot, _)| slot.clone()).collect()
+        self.taken(&first, &end).cloned().collect()
+    }
+
+    /// The taken slots from `first` on and before `end`, which does not lie before it, in order.
+    pub(crate) fn taken(&self, first: &Slot, end: &Slot) -> impl DoubleEndedIterator<Item = &Slot> {
+        let taken = self.cells.slots.range(first, end).filter(|(_, entry)| entry.now.is_some());
+        taken.map(|(slot, _)| slot)
     }
 
     /// The last taken slot from `first` on and before `end`, which lies behind it.
     pub(crate) fn last_slot(&self, first: Slot, end: Slot) -> Option<Slot> {
-        let mut taken = self.slots.range(&first, &end).filter(|(_, entry)| entry.now.is_some());
-        taken.next_back().map(|(slot, _)| slot.clone())
+        self.taken(&first, &end).next_back().cloned()
     }
 }

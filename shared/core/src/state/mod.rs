@@ -2,14 +2,21 @@
 
 mod cell;
 mod cells;
+mod due;
 mod edit;
+mod encoder;
+mod key_cells;
+mod keys;
 mod slot;
 mod slots;
+mod touched;
 mod version;
 
 pub(crate) use cell::Cell;
-pub(crate) use cells::{Cells, Due, Rules};
+pub(crate) use cells::{Cells, Rules};
+pub(crate) use due::Due;
 pub(crate) use edit::{Edit, KeyState};
+use key_cells::KeyCells;
 pub(crate) use slot::Slot;
 pub use version::version_of;
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 
 use crate::{EventTime, Position, Span, codec};
 
@@ -28,9 +29,9 @@ pub(crate) enum Slot {
     /// An element of a list of a process function: the list's name, the element's number.
     #[serde(rename = "l")]
     Element(Cow<'static, str>, u64),
-    /// An entry of a map of a process function: the map's name, the key's CBOR bytes.
+    /// An entry of a map of a process function: the map's name, the key's CBOR bytes. Boxed, for all other slots to be small.
     #[serde(rename = "m")]
-    Entry(Cow<'static, str>, #[serde(with = "serde_bytes")] Vec<u8>),
+    Entry(Box<(Cow<'static, str>, ByteBuf)>),
     /// A timer of a process function.
     #[serde(rename = "t")]
     Timer(EventTime),
@@ -49,6 +50,11 @@ pub(crate) enum Slot {
 }
 
 impl Slot {
+    /// An entry of a map.
+    pub(crate) fn entry(map: impl Into<Cow<'static, str>>, key: Vec<u8>) -> Self {
+        Self::Entry(Box::new((map.into(), ByteBuf::from(key))))
+    }
+
     pub(crate) const fn window(window: Span) -> Self {
         Self::Window(window.start, window.end)
     }
@@ -72,9 +78,9 @@ impl fmt::Display for Slot {
             }
             Self::Value(name) => f.write_str(name),
             Self::Element(name, number) => write!(f, "{name}[{number}]"),
-            Self::Entry(name, key) => match codec::decode::<ciborium::Value>(key) {
-                Ok(key) => write!(f, "{name}{{{key:?}}}"),
-                Err(_) => write!(f, "{name}{{{key:02x?}}}"),
+            Self::Entry(entry) => match (&entry.0, codec::decode::<ciborium::Value>(&entry.1)) {
+                (name, Ok(key)) => write!(f, "{name}{{{key:?}}}"),
+                (name, Err(_)) => write!(f, "{name}{{{:02x?}}}", entry.1.as_slice()),
             },
             Self::Timer(at) => write!(f, "timer at {at}"),
             Self::Taken(_) => f.write_str("taken"),
@@ -82,5 +88,18 @@ impl fmt::Display for Slot {
             Self::Floor => f.write_str("floor"),
             Self::Output(position, index) => write!(f, "output {position}/{index}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_small_and_stored_as_ever() {
+        assert!(size_of::<Slot>() <= 32, "{}", size_of::<Slot>());
+        let stored = codec::encode(&Slot::entry("seen", vec![0x18, 0x2a])).expect("encodes");
+        assert_eq!(stored, b"\xa1\x61m\x82\x64seen\x42\x18\x2a");
+        assert_eq!(codec::decode(&stored), Ok(Slot::entry("seen", vec![0x18, 0x2a])));
     }
 }

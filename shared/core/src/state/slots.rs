@@ -27,6 +27,14 @@ impl<T> Slots<T> {
         }
     }
 
+    /// All cells in order, as long as they are a row.
+    pub(super) fn row(&self) -> Option<&[(Slot, T)]> {
+        match self {
+            Self::Row(row) => Some(row),
+            Self::Tree(_) => None,
+        }
+    }
+
     pub(super) fn get(&self, slot: &Slot) -> Option<&T> {
         match self {
             Self::Row(row) => place(row, slot).ok().map(|at| &row[at].1),
@@ -47,8 +55,10 @@ impl<T> Slots<T> {
             Self::Row(row) => match place(row, &slot) {
                 Ok(at) => return Some(std::mem::replace(&mut row[at].1, cell)),
                 Err(at) if row.len() < ROW => {
-                    // One more at a time: there are many keys, and most have one cell.
-                    row.reserve_exact(1);
+                    // No room to spare for the first: there are many keys, and most have one cell.
+                    if row.len() == row.capacity() {
+                        row.reserve_exact(row.len().max(1));
+                    }
                     row.insert(at, (slot, cell));
                     return None;
                 }

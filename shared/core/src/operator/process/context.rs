@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use smallvec::SmallVec;
 
 use super::cell::ProcessCell;
 use super::{List, Map, ProcessEmit, SideOutput, Value};
@@ -51,7 +52,7 @@ trait Cells {
     fn get(&self, slot: &Slot) -> Option<&ProcessCell>;
     fn put(&mut self, slot: Slot, cell: ProcessCell);
     fn remove(&mut self, slot: Slot);
-    fn slots(&self, first: Slot, end: Slot) -> Vec<Slot>;
+    fn slots(&self, first: Slot, end: Slot) -> SmallVec<[Slot; 4]>;
     fn last_slot(&self, first: Slot, end: Slot) -> Option<Slot>;
 }
 
@@ -68,7 +69,7 @@ impl Cells for KeyState<'_, ProcessCell> {
         Self::remove(self, slot);
     }
 
-    fn slots(&self, first: Slot, end: Slot) -> Vec<Slot> {
+    fn slots(&self, first: Slot, end: Slot) -> SmallVec<[Slot; 4]> {
         Self::slots(self, first, end)
     }
 
@@ -221,7 +222,7 @@ impl<'c, K: Key, T> Context<'c, K, T> {
         self.elements(list).into_iter().for_each(|slot| self.state.remove(slot));
     }
 
-    fn elements<V>(&self, list: List<V>) -> Vec<Slot> {
+    fn elements<V>(&self, list: List<V>) -> SmallVec<[Slot; 4]> {
         let slot = |number| Slot::Element(Cow::Borrowed(list.name), number);
         self.state.slots(slot(0), slot(u64::MAX))
     }
@@ -257,9 +258,9 @@ impl<'c, K: Key, T> Context<'c, K, T> {
     /// If what is stored is no `Q` or no `V`.
     pub fn map<Q: DeserializeOwned, V: DeserializeOwned>(&self, map: Map<Q, V>) -> Result<Vec<(Q, V)>, Reject> {
         let read = |slot: &Slot| {
-            let Slot::Entry(_, key) = slot else { return None };
+            let Slot::Entry(entry) = slot else { return None };
             let cell = self.state.get(slot)?;
-            let key = codec::decode(key).map_err(|Corrupt(e)| Reject::new(Reason::Failed, e));
+            let key = codec::decode(&entry.1).map_err(|Corrupt(e)| Reject::new(Reason::Failed, e));
             Some(key.and_then(|key| Ok((key, cell.read()?))))
         };
         self.entries(map).iter().filter_map(read).collect()
@@ -270,10 +271,10 @@ impl<'c, K: Key, T> Context<'c, K, T> {
         self.entries(map).into_iter().for_each(|slot| self.state.remove(slot));
     }
 
-    fn entries<Q, V>(&self, map: Map<Q, V>) -> Vec<Slot> {
-        let first = Slot::Entry(Cow::Borrowed(map.name), Vec::new());
+    fn entries<Q, V>(&self, map: Map<Q, V>) -> SmallVec<[Slot; 4]> {
+        let first = Slot::entry(map.name, Vec::new());
         // The first name behind: entries of this map lie before it.
-        let end = Slot::Entry(Cow::Owned(format!("{}\0", map.name)), Vec::new());
+        let end = Slot::entry(format!("{}\0", map.name), Vec::new());
         self.state.slots(first, end)
     }
 
@@ -286,5 +287,5 @@ impl<'c, K: Key, T> Context<'c, K, T> {
 }
 
 fn entry<Q: Serialize, V>(map: Map<Q, V>, key: &Q) -> Result<Slot, Reject> {
-    Ok(Slot::Entry(Cow::Borrowed(map.name), codec::encode(key)?))
+    Ok(Slot::entry(map.name, codec::encode(key)?))
 }

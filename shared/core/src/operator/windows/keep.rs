@@ -180,15 +180,11 @@ impl<K, W, A: Aggregate> AggregateWindows<K, W, A> {
 }
 
 /// In order of their start. Those of a key lie apart, so what does not touch has none before it that does.
-fn sessions_touching<S>(own: Span, state: &super::KeyState<'_, WindowCell<S>>) -> Vec<Span> {
+fn sessions_touching<S>(own: Span, state: &super::KeyState<'_, WindowCell<S>>) -> SmallVec<[Span; 2]> {
     let least = EventTime::from_millis(i64::MIN);
-    let mut behind = Slot::Window(own.end.plus(1), least);
-    let mut met = Vec::new();
-    while let Some(slot) = state.last_slot(Slot::Window(least, least), behind) {
-        let Some(session) = slot.span().filter(|session| Session::touches(*session, own)) else { break };
-        met.push(session);
-        behind = slot;
-    }
+    let (first, behind) = (Slot::Window(least, least), Slot::Window(own.end.plus(1), least));
+    let before = state.taken(&first, &behind).rev().map_while(Slot::span);
+    let mut met: SmallVec<_> = before.take_while(|session| Session::touches(*session, own)).collect();
     met.reverse();
     met
 }
