@@ -3,37 +3,46 @@
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 use std::io;
+use std::num::NonZeroU8;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// Bytes, up to `N - 1` of them in place; more are shared. Compared and hashed as the slice that they are.
+/// Bytes, up to `N` of them in place; more are shared. Compared and hashed as the slice that they are.
 #[derive(Clone)]
 pub(crate) enum Compact<const N: usize> {
     Short(Short<N>),
     Shared(Arc<[u8]>),
 }
 
-/// Bytes, then zeros, and in the last place how many bytes there are. So it is ordered as the slice is.
+/// Bytes, and behind them zeros.
 ///
-/// One aligned array, to be moved in whole words: a processor waits for bytes that were written in other pieces than those
-/// that it reads.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// Aligned, so that it is moved word by word: a processor waits for bytes that were written in other pieces than those that
+/// it reads.
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(align(8))]
-pub(crate) struct Short<const N: usize>([u8; N]);
+pub(crate) struct Short<const N: usize> {
+    bytes: [u8; N],
+    /// How many there are, and one.
+    end: NonZeroU8,
+}
 
 impl<const N: usize> Short<N> {
-    const EMPTY: Self = Self([0; N]);
+    const EMPTY: Self = Self { bytes: [0; N], end: NonZeroU8::MIN };
+
+    fn len(&self) -> usize {
+        usize::from(self.end.get()) - 1
+    }
 
     fn as_slice(&self) -> &[u8] {
-        &self.0[..usize::from(self.0[N - 1])]
+        &self.bytes[..self.len()]
     }
 
     /// Adds the bytes behind those that are there, if there is room.
     fn push(&mut self, more: &[u8]) -> Option<()> {
-        let (length, bytes) = self.0.split_last_mut()?;
-        let (start, end) = (usize::from(*length), usize::from(*length) + more.len());
-        bytes.get_mut(start..end)?.copy_from_slice(more);
-        *length = u8::try_from(end).ok()?;
+        let start = self.len();
+        let end = u8::try_from(more.len()).ok().and_then(|more| self.end.checked_add(more))?;
+        self.bytes.get_mut(start..start + more.len())?.copy_from_slice(more);
+        self.end = end;
         Some(())
     }
 }
@@ -75,10 +84,7 @@ impl<const N: usize> PartialOrd for Compact<N> {
 
 impl<const N: usize> Ord for Compact<N> {
     fn cmp(&self, other: &Self) -> Ordering {
-        match (self, other) {
-            (Self::Short(a), Self::Short(b)) => a.cmp(b),
-            _ => (**self).cmp(other),
-        }
+        (**self).cmp(other)
     }
 }
 
@@ -143,7 +149,7 @@ mod tests {
             }
             let (compact, all) = (filling.finish(), writes.concat());
             prop_assert_eq!(&*compact, &all[..]);
-            prop_assert_eq!(matches!(compact, Compact::Short(_)), all.len() < 8);
+            prop_assert_eq!(matches!(compact, Compact::Short(_)), all.len() <= 8);
             prop_assert!(compact == Compact::from(&all[..]));
         }
 

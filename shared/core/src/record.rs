@@ -15,8 +15,8 @@ use crate::{EventTime, Reject};
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct SequenceNumber(Compact<DIGITS>);
 
-/// 63 digits need no allocation: those of AWS have 56.
-const DIGITS: usize = 64;
+/// How many digits need no allocation: those of AWS have 56.
+const DIGITS: usize = 63;
 
 impl SequenceNumber {
     /// Reads a decimal number of 1 to 129 digits; `None` for anything else.

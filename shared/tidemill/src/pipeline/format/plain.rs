@@ -732,6 +732,15 @@ mod tests {
 
     proptest! {
         #[test]
+        fn each_byte_is_looked_at(length in 0..100_usize, at: prop::sample::Index, byte in prop_oneof![any::<u8>(), Just(b'\\')]) {
+            let mut bytes = vec![b'a'; length];
+            if let Some(place) = bytes.get_mut(at.index(length.max(1))) {
+                *place = byte;
+            }
+            prop_assert_eq!(is_clean(&bytes), bytes.iter().all(|byte| *byte >= b' ' && *byte != b'\\'));
+        }
+
+        #[test]
         fn what_is_read_is_what_serde_json_reads(value in value(), pretty: bool, damage: Option<(prop::sample::Index, char)>) {
             let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) };
             let mut text = text.expect("serialises");
