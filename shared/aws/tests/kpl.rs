@@ -61,7 +61,7 @@ fn event(payloads: &[&[u8]]) -> Vec<u8> {
     json!({ "Records": payloads.iter().enumerate().map(record).collect::<Vec<_>>() }).to_string().into_bytes()
 }
 
-fn with_batch(payloads: &[&[u8]], check: impl FnOnce(&Batch<'_>)) {
+fn with_batch(payloads: &[&[u8]], check: impl FnOnce(&Batch)) {
     match decode(&event(payloads)) {
         Ok(Invocation::Batch(batch)) => check(&batch),
         other => panic!("not a batch: {other:?}"),

@@ -131,7 +131,7 @@ impl<K: Key, E: fmt::Display> IntoKey for Result<K, E> {
 
 /// The stored bytes of a key: its CBOR encoding. Their order decides between results due at the same time. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct KeyBytes(Compact<22>);
+pub struct KeyBytes(Compact<23>);
 
 impl KeyBytes {
     /// The bytes of `key`.

@@ -16,7 +16,7 @@ use crate::{EventTime, Reject};
 pub struct SequenceNumber(Compact<DIGITS>);
 
 /// How many digits need no allocation: those of AWS have 56.
-const DIGITS: usize = 62;
+const DIGITS: usize = 63;
 
 impl SequenceNumber {
     /// Reads a decimal number of 1 to 129 digits; `None` for anything else.
@@ -26,8 +26,10 @@ impl SequenceNumber {
 
     /// The same, of bytes.
     pub fn parse_ascii(digits: &[u8]) -> Option<Self> {
-        // All of them are looked at, which takes vectors; stopping at the first that is none does not.
-        let are_digits = digits.iter().fold(true, |all, byte| all & byte.is_ascii_digit());
+        // All of them are looked at, eight at a time; stopping at the first that is none is slower.
+        let (eights, others) = digits.as_chunks::<8>();
+        let are_digits = |digits: &[u8]| digits.iter().fold(true, |all, digit| all & digit.is_ascii_digit());
+        let are_digits = eights.iter().fold(true, |all, eight| all & are_digits(eight)) & are_digits(others);
         if !(1..=129).contains(&digits.len()) || !are_digits {
             return None;
         }

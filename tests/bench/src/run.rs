@@ -154,7 +154,7 @@ impl<'s> Taker<'s> {
     }
 }
 
-fn batch_of(body: &[u8]) -> Batch<'_> {
+fn batch_of(body: &[u8]) -> Batch {
     match decode(body) {
         Ok(Invocation::Batch(batch)) => batch,
         other => panic!("no batch: {other:?}"),

@@ -1,6 +1,5 @@
 //! The records of an invocation.
 
-use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use tidemill_core::{EventTime, Position, Record, SequenceNumber};
@@ -27,22 +26,24 @@ pub(super) fn stream_arn(arn: &str) -> &str {
     arn.split_once("/consumer/").map_or(arn, |(stream, _)| stream)
 }
 
-/// Kinesis records of one shard in shard order, each with a sequence number of its own.
-#[derive(Debug)]
-pub struct Batch<'a> {
+/// Kinesis records of one shard in shard order, each with a sequence number of its own. Nothing is borrowed from the event.
+#[derive(Debug, Default)]
+pub struct Batch {
     pub(super) source: Option<SourceShard>,
-    pub(super) entries: Vec<Entry<'a>>,
+    pub(super) entries: Vec<Entry>,
+    /// The partition keys, one behind the other: whoever goes through the records reads them and the payloads in a row,
+    /// and not one here and there in the whole event.
+    pub(super) partition_keys: String,
     pub(super) payloads: Vec<u8>,
 }
 
-/// A Kinesis record, whose payload lies in the batch's buffer.
+/// A Kinesis record, whose partition key and payload lie in the batch's buffers. Each begins where the one before ends.
 #[derive(Debug)]
-pub(super) struct Entry<'a> {
+pub(super) struct Entry {
     pub(super) sequence: SequenceNumber,
-    pub(super) partition_key: Cow<'a, str>,
     pub(super) arrival: EventTime,
-    /// Where the payload ends in the buffer; it begins where the one before ends.
-    pub(super) end: usize,
+    pub(super) partition_key_end: usize,
+    pub(super) payload_end: usize,
 }
 
 /// The records of a batch, with those that a producer packed into one Kinesis record on their own.
@@ -54,7 +55,13 @@ pub struct Unpacked<'b> {
     pub foreign: usize,
 }
 
-impl Batch<'_> {
+impl Batch {
+    /// Adds a record whose partition key and payload are in the buffers.
+    pub(super) fn push(&mut self, sequence: SequenceNumber, arrival: EventTime) {
+        let (partition_key_end, payload_end) = (self.partition_keys.len(), self.payloads.len());
+        self.entries.push(Entry { sequence, arrival, partition_key_end, payload_end });
+    }
+
     /// The shard; `None` for a batch without records, which says nothing about its source: there is nothing to do.
     pub fn source(&self) -> Option<&SourceShard> {
         self.source.as_ref()
@@ -93,13 +100,14 @@ impl Batch<'_> {
     pub fn unpack(&self, hash_range: Option<&RangeInclusive<u128>>) -> Unpacked<'_> {
         let shard = self.source.as_ref().map_or("", |source| &source.shard);
         let mut unpacked = Unpacked { records: Vec::with_capacity(self.entries.len()), foreign: 0 };
-        let mut start = 0;
+        let (mut key_start, mut payload_start) = (0, 0);
         for entry in &self.entries {
-            let payload = &self.payloads[start..entry.end];
-            start = entry.end;
+            let partition_key = &self.partition_keys[key_start..entry.partition_key_end];
+            let payload = &self.payloads[payload_start..entry.payload_end];
+            (key_start, payload_start) = (entry.partition_key_end, entry.payload_end);
             match kpl::unpack(payload, hash_range) {
                 Some(inner) => unpacked.add(shard, entry, &inner),
-                None => unpacked.records.push(entry.record(shard, 0, &entry.partition_key, payload)),
+                None => unpacked.records.push(entry.record(shard, 0, partition_key, payload)),
             }
         }
         unpacked
@@ -107,7 +115,7 @@ impl Batch<'_> {
 }
 
 impl<'b> Unpacked<'b> {
-    fn add(&mut self, shard: &'b str, outer: &Entry<'_>, inner: &[kpl::Inner<'b>]) {
+    fn add(&mut self, shard: &'b str, outer: &Entry, inner: &[kpl::Inner<'b>]) {
         let before = self.records.len();
         let own = (0..).zip(inner).filter(|(_, inner)| !inner.foreign);
         self.records.extend(own.map(|(number, inner)| outer.record(shard, number, inner.partition_key, inner.payload)));
@@ -115,7 +123,7 @@ impl<'b> Unpacked<'b> {
     }
 }
 
-impl Entry<'_> {
+impl Entry {
     fn record<'b>(&self, shard: &'b str, sub_sequence: u64, partition_key: &'b str, payload: &'b [u8]) -> Record<'b> {
         let position = Position { sequence: self.sequence.clone(), sub_sequence };
         Record { shard, position, partition_key, arrival: self.arrival, payload, enriched: None }

@@ -1,6 +1,6 @@
 //! The invocation's bytes: records of one shard, or a word of tidemill's own.
 //!
-//! The envelope is borrowed from the body; payloads are decoded into one buffer per batch.
+//! Payloads are decoded into one buffer per batch, and partition keys copied into another.
 //! Event shape: <https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html>
 
 mod batch;
@@ -11,6 +11,7 @@ pub use batch::{Batch, SourceShard, Unpacked};
 pub use error::DecodeError;
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -21,9 +22,9 @@ use error::Field;
 
 /// What an invocation asks for.
 #[derive(Debug)]
-pub enum Invocation<'a> {
+pub enum Invocation {
     /// To take records.
-    Batch(Batch<'a>),
+    Batch(Batch),
     /// To let quiet shards go on, as of the schedule's own time: the event of an EventBridge rule, or
     /// `{"tidemill":{"tick":{"time":"2026-01-01T00:00:00Z"}}}`, which a schedule of EventBridge Scheduler sends with
     /// `<aws.scheduler.scheduled-time>`.
@@ -39,12 +40,12 @@ pub enum Invocation<'a> {
 ///
 /// # Errors
 /// [`DecodeError`], which names record and field. Nothing of the event is taken then.
-pub fn decode(body: &[u8]) -> Result<Invocation<'_>, DecodeError> {
+pub fn decode(body: &[u8]) -> Result<Invocation, DecodeError> {
     scan::scan(body).map_or_else(|| decode_any(body), |batch| Ok(Invocation::Batch(batch)))
 }
 
 /// The general way, for every shape.
-fn decode_any(body: &[u8]) -> Result<Invocation<'_>, DecodeError> {
+fn decode_any(body: &[u8]) -> Result<Invocation, DecodeError> {
     let body: Body<'_> = serde_json::from_slice(body)?;
     match (body.tidemill, body.records) {
         (Some(control), _) => control_event(control),
@@ -65,7 +66,7 @@ struct Body<'a> {
     time: Option<Cow<'a, str>>,
 }
 
-fn tick(time: Option<&str>) -> Result<Invocation<'static>, DecodeError> {
+fn tick(time: Option<&str>) -> Result<Invocation, DecodeError> {
     let read = time.and_then(|time| time.parse::<jiff::Timestamp>().ok());
     let wrong = || DecodeError::NotKinesis(format!("it is a tick, but {time:?} is no time in RFC 3339"));
     read.map(|time| Invocation::Tick(EventTime::from_millis(time.as_millisecond()))).ok_or_else(wrong)
@@ -102,17 +103,15 @@ struct Data<'a> {
 #[serde(transparent)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-fn batch(envelopes: Vec<Envelope<'_>>) -> Result<Batch<'_>, DecodeError> {
-    let mut source = None;
-    let mut entries: Vec<Entry<'_>> = Vec::with_capacity(envelopes.len());
-    let mut payloads = Vec::with_capacity(envelopes.iter().map(decoded_length).sum());
+fn batch(envelopes: Vec<Envelope<'_>>) -> Result<Batch, DecodeError> {
+    let mut batch = Batch::default();
+    batch.entries.reserve_exact(envelopes.len());
+    batch.payloads.reserve_exact(envelopes.iter().map(decoded_length).sum());
     for (index, envelope) in envelopes.into_iter().enumerate() {
-        check_source(index, &envelope, &mut source)?;
-        let entry = entry(index, envelope, &mut payloads)?;
-        check_order(index, &entry, entries.last())?;
-        entries.push(entry);
+        check_source(index, &envelope, &mut batch.source)?;
+        take(index, envelope, &mut batch)?;
     }
-    Ok(Batch { source, entries, payloads })
+    Ok(batch)
 }
 
 /// The most that a record's payload takes. Not the exact length, which would need a look at the padding.
@@ -140,19 +139,22 @@ fn check_source(index: usize, envelope: &Envelope<'_>, source: &mut Option<Sourc
     Err(DecodeError::Mixed { index, first: first.clone(), other: SourceShard::new(&arn.0, shard) })
 }
 
-fn entry<'a>(index: usize, envelope: Envelope<'a>, payloads: &mut Vec<u8>) -> Result<Entry<'a>, DecodeError> {
+/// Adds a record behind those before it.
+fn take(index: usize, envelope: Envelope<'_>, batch: &mut Batch) -> Result<(), DecodeError> {
     let field = Field { index, name: "kinesis" };
     let kinesis = field.required(envelope.kinesis)?;
-    let partition_key = field.named("kinesis.partitionKey").required(kinesis.partition_key)?.0;
+    batch.partition_keys.push_str(&field.named("kinesis.partitionKey").required(kinesis.partition_key)?.0);
     let arrival = arrival(field.named("kinesis.approximateArrivalTimestamp"), kinesis.approximate_arrival_timestamp)?;
     let field = field.named("kinesis.sequenceNumber");
     let sequence = SequenceNumber::parse(&field.required(kinesis.sequence_number)?.0)
         .ok_or_else(|| field.wrong("is not a decimal number of 1 to 129 digits"))?;
     let field = field.named("kinesis.data");
     base64_simd::STANDARD
-        .decode_append(field.required(kinesis.data)?.0.as_bytes(), payloads)
+        .decode_append(field.required(kinesis.data)?.0.as_bytes(), &mut batch.payloads)
         .map_err(|_| field.wrong("is not base64"))?;
-    Ok(Entry { sequence, partition_key, arrival, end: payloads.len() })
+    check_order(index, &sequence, batch.entries.last())?;
+    batch.push(sequence, arrival);
+    Ok(())
 }
 
 /// Seconds with up to three decimals as whole milliseconds.
@@ -165,16 +167,15 @@ fn arrival(field: Field, seconds: Option<f64>) -> Result<EventTime, DecodeError>
     if arrival.in_calendar() { Ok(arrival) } else { Err(field.wrong("lies outside the years 1 to 9999")) }
 }
 
-fn check_order(index: usize, entry: &Entry<'_>, before: Option<&Entry<'_>>) -> Result<(), DecodeError> {
-    let sequence = || entry.sequence.clone();
-    match before {
-        Some(before) if before.sequence == entry.sequence => Err(DecodeError::Shared { index, sequence: sequence() }),
-        Some(before) if before.sequence > entry.sequence => Err(DecodeError::Unordered { index, sequence: sequence() }),
+fn check_order(index: usize, sequence: &SequenceNumber, before: Option<&Entry>) -> Result<(), DecodeError> {
+    match before.map(|before| before.sequence.cmp(sequence)) {
+        Some(Ordering::Equal) => Err(DecodeError::Shared { index, sequence: sequence.clone() }),
+        Some(Ordering::Greater) => Err(DecodeError::Unordered { index, sequence: sequence.clone() }),
         _ => Ok(()),
     }
 }
 
-fn control_event<'a>(control: Value) -> Result<Invocation<'a>, DecodeError> {
+fn control_event(control: Value) -> Result<Invocation, DecodeError> {
     let verb = |name| control.get(name).filter(|_| control.as_object().is_some_and(|verbs| verbs.len() == 1));
     if let Some(at) = verb("tick") {
         return tick(at.get("time").and_then(Value::as_str));
@@ -235,7 +236,7 @@ mod tests {
         json!({ "Records": records }).to_string().into_bytes()
     }
 
-    fn batch_of(body: &[u8]) -> Batch<'_> {
+    fn batch_of(body: &[u8]) -> Batch {
         match decode(body) {
             Ok(Invocation::Batch(batch)) => batch,
             other => panic!("not a batch: {other:?}"),
@@ -302,11 +303,11 @@ mod tests {
     }
 
     #[test]
-    fn plain_strings_are_borrowed_from_the_body() {
-        let body = event(&[record(SEQUENCE, "JFK", b"{}", 1.0), record(&format!("{SEQUENCE}0"), "\u{1}", b"", 1.0)]);
-        let batch = batch_of(&body);
-        assert!(matches!(batch.entries[0].partition_key, Cow::Borrowed("JFK")));
-        assert!(matches!(batch.entries[1].partition_key, Cow::Owned(_)));
+    fn each_record_has_its_own_partition_key() {
+        let keys = ["JFK", "\u{1}", "é\"", "JFK", "L"];
+        let records: Vec<Value> = (10..).zip(keys).map(|(n, key)| record(&format!("{n}"), key, b"{}", 1.0)).collect();
+        let batch = batch_of(&event(&records));
+        assert_eq!(batch.records().iter().map(|record| record.partition_key).collect::<Vec<_>>(), keys);
     }
 
     #[test]
@@ -494,6 +495,14 @@ mod tests {
                 let Ok(Invocation::Batch(general)) = decode_any(&body) else { panic!("no batch") };
                 prop_assert_eq!(format!("{:?}", batch), format!("{:?}", general));
             }
+        }
+
+        #[test]
+        fn digits_are_compared_as_numbers(before in "0?[0-9]{1,3}", digits in "0?[0-9]{1,3}") {
+            let is_larger = SequenceNumber::parse(&before) < SequenceNumber::parse(&digits);
+            let found = scan::is_behind(before.as_bytes(), digits.as_bytes());
+            prop_assert!(found == is_larger || before.starts_with('0') || (digits.starts_with('0') && !found));
+            prop_assert!(is_larger || !found);
         }
 
         #[test]

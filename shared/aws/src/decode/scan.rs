@@ -4,34 +4,31 @@
 //! of each, byte for byte; then only the values are looked at. Every other event goes the general way, and so does one
 //! with a value that is not plain: it is that way which says what is wrong.
 
-use std::borrow::Cow;
-
 use memchr::memchr;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tidemill_core::{EventTime, SequenceNumber};
 
-use super::batch::{Batch, Entry, SourceShard};
+use super::batch::{Batch, SourceShard};
 
 const HEAD: &[u8] = b"{\"Records\":[";
 const FOOT: &[u8] = b"]}";
 
 /// The event's records, exactly as the general way reads them; `None` if that must be asked.
-pub(super) fn scan(body: &[u8]) -> Option<Batch<'_>> {
+pub(super) fn scan(body: &[u8]) -> Option<Batch> {
     let mut rest = body.strip_prefix(HEAD)?;
     let shape = Shape::of_first(rest)?;
-    let count = rest.len() / shape.length + 1;
-    let mut entries: Vec<Entry<'_>> = Vec::with_capacity(count);
-    let mut payloads = Vec::with_capacity(count * shape.payload);
+    let mut batch = shape.batch(rest.len());
+    let mut last = "".as_bytes();
     loop {
-        let entry = shape.cut(&mut rest, &mut payloads)?;
-        if entries.last().is_some_and(|before| before.sequence >= entry.sequence) {
+        let sequence = shape.cut(&mut rest, &mut batch)?;
+        if !is_behind(last, sequence) {
             return None;
         }
-        entries.push(entry);
+        last = sequence;
         match rest.split_first()? {
             (b',', behind) => rest = behind,
-            _ if rest == FOOT => return Some(Batch { source: Some(shape.source), entries, payloads }),
+            _ if rest == FOOT => return Some(batch),
             _ => return None,
         }
     }
@@ -117,16 +114,28 @@ impl<'a> Shape<'a> {
         Some(Self { source, values, partition_key, sequence, tail, length, payload })
     }
 
-    /// Cuts the next record off.
-    fn cut(&self, rest: &mut &'a [u8], payloads: &mut Vec<u8>) -> Option<Entry<'a>> {
-        let (mut partition_key, mut arrival): (&str, _) = ("", EventTime::FIRST);
-        let (mut sequence, mut identity): (&[u8], &[u8]) = (&[], &[]);
+    /// A batch without records, with room for about as many as so many bytes hold.
+    fn batch(&self, bytes: usize) -> Batch {
+        let count = bytes / self.length + 1;
+        Batch {
+            source: Some(self.source.clone()),
+            entries: Vec::with_capacity(count),
+            partition_keys: String::with_capacity(count * self.partition_key),
+            payloads: Vec::with_capacity(count * self.payload),
+        }
+    }
+
+    /// Cuts the next record off and adds it to those before it. Its sequence number's digits are returned.
+    fn cut(&self, rest: &mut &'a [u8], batch: &mut Batch) -> Option<&'a [u8]> {
+        let (mut sequence, mut identity, mut arrival): (&[u8], &[u8], _) = (&[], &[], EventTime::FIRST);
         for (text, value) in &self.values {
             *rest = rest.strip_prefix(*text)?;
             match value {
-                Value::PartitionKey => partition_key = plain_text(cut(rest, self.partition_key)?)?,
+                Value::PartitionKey => batch.partition_keys.push_str(plain_text(cut(rest, self.partition_key)?)?),
                 Value::Sequence => sequence = cut(rest, self.sequence)?,
-                Value::Data => base64_simd::STANDARD.decode_append(cut_at_quote(rest)?, payloads).ok()?,
+                Value::Data => {
+                    base64_simd::STANDARD.decode_append(cut_at_quote(rest)?, &mut batch.payloads).ok()?;
+                }
                 Value::Arrival => arrival = cut_seconds(rest)?,
                 Value::Identity if sequence.is_empty() => identity = cut_at_quote(rest)?,
                 Value::Identity => (*rest, identity) = (rest.strip_prefix(sequence)?, sequence),
@@ -136,9 +145,15 @@ impl<'a> Shape<'a> {
         if identity != sequence {
             return None;
         }
-        let sequence = SequenceNumber::parse_ascii(sequence)?;
-        Some(Entry { sequence, partition_key: Cow::Borrowed(partition_key), arrival, end: payloads.len() })
+        batch.push(SequenceNumber::parse_ascii(sequence)?, arrival);
+        Some(sequence)
     }
+}
+
+/// Whether a number is larger than the one before, by its digits. Of a longer one with leading zeros it may be wrong to say
+/// no.
+pub(super) fn is_behind(before: &[u8], digits: &[u8]) -> bool {
+    before.len() < digits.len() && digits[0] != b'0' || before.len() == digits.len() && before < digits
 }
 
 /// What stands before the next quote, perhaps as long as before. Quotes within are noticed by who looks at the text.
@@ -160,7 +175,7 @@ fn cut_at_quote<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
 
 /// A JSON string that stands for itself.
 fn plain_text(text: &[u8]) -> Option<&str> {
-    let is_plain = text.iter().all(|byte| *byte >= b' ' && *byte != b'\\' && *byte != b'"');
+    let is_plain = text.iter().fold(true, |all, byte| all & (*byte >= b' ') & (*byte != b'\\') & (*byte != b'"'));
     is_plain.then(|| str::from_utf8(text).ok())?
 }
 

@@ -4,8 +4,6 @@ use std::fmt::Display;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
 use super::{Each, Read, Reading};
 use crate::reject::guard;
 use crate::{Events, Mapped, Reason, Record, Reject, Sent};
@@ -108,10 +106,12 @@ where
 {
     fn read<'a>(&self, record: &Record<'a>, each: &mut Each<'_, 'a, Mapped<I::Item>>) -> Reading {
         self.inner.read(record, &mut |time, event| {
-            // Mostly one or none.
-            let events: SmallVec<[_; 2]> =
-                guard("the flat_map closure", || Ok((self.map)(event).into_iter().collect()))?;
-            events.into_iter().try_for_each(|event| each(time, event))
+            // Mostly one or none. All are made before the first is taken.
+            let (first, others) = guard("the flat_map closure", || {
+                let mut events = (self.map)(event).into_iter().fuse();
+                Ok((events.next(), events.collect::<Vec<_>>()))
+            })?;
+            first.into_iter().chain(others).try_for_each(|event| each(time, event))
         })
     }
 

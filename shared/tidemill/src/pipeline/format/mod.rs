@@ -4,6 +4,7 @@ mod cbor;
 mod gzip;
 mod inflate;
 mod json;
+mod names;
 mod owned;
 mod plain;
 mod protobuf;

@@ -12,6 +12,8 @@ use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 
+use super::names::Names;
+
 /// How deep values may be nested: `serde_json` takes 127.
 const DEPTH: u8 = 100;
 /// Integers of so many digits fit every integer type of 64 bits.
@@ -19,10 +21,13 @@ const DIGITS: usize = 18;
 
 /// The value, if `text` is plain; `None` says nothing about it.
 pub(super) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
-    let mut parser = Parser { text, at: 0, depth: DEPTH, is_clean: is_clean(text.as_bytes()) };
-    let value = T::deserialize(&mut parser).ok()?;
+    let is_clean = is_clean(text.as_bytes());
+    let mut parser = Parser { text, at: 0, depth: DEPTH, is_clean, names: Names::of_thread() };
+    let value = T::deserialize(&mut parser);
     parser.skip_blanks();
-    (parser.at == text.len()).then_some(value)
+    let is_all = parser.at == text.len();
+    parser.names.keep();
+    value.ok().filter(|_| is_all)
 }
 
 /// Not plain, or wrong.
@@ -51,6 +56,8 @@ struct Parser<'a> {
     depth: u8,
     /// Whether every string goes up to the next quote.
     is_clean: bool,
+    /// The names that are expected.
+    names: Names,
 }
 
 impl<'a> Parser<'a> {
@@ -102,7 +109,6 @@ impl<'a> Parser<'a> {
     #[inline]
     fn string(&mut self) -> Plain<Cow<'a, str>> {
         self.take(b'"')?;
-        // Most names of members are this short.
         if let Some(length) = first_eight(self.text.as_bytes(), self.at).and_then(special) {
             let (start, end) = (self.at, self.at + length);
             if self.text.as_bytes().get(end) == Some(&b'"') {
@@ -111,6 +117,23 @@ impl<'a> Parser<'a> {
             }
         }
         self.long_string()
+    }
+
+    /// A member's name: mostly the one that stood in its place in the text before.
+    #[inline]
+    fn name(&mut self) -> Plain<Cow<'a, str>> {
+        if self.byte() == Some(b'"')
+            && let Some(length) = self.names.length_if_next(self.text.as_bytes(), self.at + 1)
+        {
+            let start = self.at + 1;
+            self.at = start + length + 1;
+            return self.text.get(start..start + length).map(Cow::Borrowed).ok_or(GivenUp);
+        }
+        let name = self.string()?;
+        if let Cow::Borrowed(name) = name {
+            self.names.expect(name);
+        }
+        Ok(name)
     }
 
     #[inline(never)]
@@ -130,6 +153,11 @@ impl<'a> Parser<'a> {
     fn skip_to_quote(&mut self) -> Plain<()> {
         if !self.is_clean {
             return self.skip_escapes_to_quote();
+        }
+        // Many are this short.
+        if let Some(length) = first_eight(self.text.as_bytes(), self.at).and_then(special) {
+            self.at += length + 1;
+            return Ok(());
         }
         self.at += memchr(b'"', self.text.as_bytes().get(self.at..).ok_or(GivenUp)?).ok_or(GivenUp)? + 1;
         Ok(())
@@ -268,8 +296,16 @@ impl<'a> Parser<'a> {
 
 /// Whether there is neither an escape nor a control character, in a string or elsewhere.
 fn is_clean(bytes: &[u8]) -> bool {
-    // Without branches the compiler looks at many bytes at once.
-    bytes.iter().fold(0, |found, byte| found | u8::from(*byte < b' ') | u8::from(*byte == b'\\')) == 0
+    // The compiler looks at many bytes at once. The last ones are looked at twice, so that none is left over.
+    const WIDTH: usize = 32;
+    let (whole, last) = (bytes.len() / WIDTH * WIDTH, bytes.len().saturating_sub(WIDTH));
+    let ((lowest, nearest), (lowest_last, nearest_last)) = (extremes(&bytes[..whole]), extremes(&bytes[last..]));
+    lowest.min(lowest_last) >= b' ' && nearest.min(nearest_last) > 0
+}
+
+/// The lowest byte, and zero if there is a backslash.
+fn extremes(bytes: &[u8]) -> (u8, u8) {
+    bytes.iter().fold((u8::MAX, u8::MAX), |(lowest, nearest), byte| (lowest.min(*byte), nearest.min(*byte ^ b'\\')))
 }
 
 /// A one in each byte.
@@ -498,7 +534,7 @@ impl<'a> Deserializer<'a> for Key<'_, 'a> {
     type Error = GivenUp;
 
     fn deserialize_any<V: Visitor<'a>>(self, visitor: V) -> Plain<V::Value> {
-        visit(self.0.string()?, visitor)
+        visit(self.0.name()?, visitor)
     }
 
     fn deserialize_option<V: Visitor<'a>>(self, visitor: V) -> Plain<V::Value> {
@@ -589,6 +625,25 @@ mod tests {
     }
 
     #[test]
+    fn names_may_change_from_text_to_text() {
+        let long = "n".repeat(40);
+        for name in ["ab", "a", "abc", "", "a\\\"b", "a", "a\\u0022", "é", "fifteen bytes!!", "sixteen bytes!!!", &long]
+        {
+            for text in [format!("{{\"{name}\":{{\"b\":1}},\"{name}\":2}}"), format!("{{\"{name}\":0}}")] {
+                assert!(agrees::<Value>(&text) && agrees::<Value>(&text), "{text}");
+            }
+        }
+        let many: BTreeMap<String, usize> = (0..100).map(|number| (format!("{number:02}"), number)).collect();
+        let text = serde_json::to_string(&many).expect("serialises");
+        assert!((0..3).all(|_| agrees::<Value>(&text)));
+        // What was a name and a quote may be another's beginning.
+        assert!(
+            agrees::<Value>(r#"{"a\"b":1,"longer than that":2}"#)
+                && !agrees::<Value>(r#"{"a"b":1,"longer than that":2}"#)
+        );
+    }
+
+    #[test]
     fn what_is_not_is_left_to_serde_json() {
         for text in [
             "",
@@ -676,6 +731,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn each_byte_is_looked_at(length in 0..100_usize, at: prop::sample::Index, byte in prop_oneof![any::<u8>(), Just(b'\\')]) {
+            let mut bytes = vec![b'a'; length];
+            if let Some(place) = bytes.get_mut(at.index(length.max(1))) {
+                *place = byte;
+            }
+            prop_assert_eq!(is_clean(&bytes), bytes.iter().all(|byte| *byte >= b' ' && *byte != b'\\'));
+        }
+
         #[test]
         fn what_is_read_is_what_serde_json_reads(value in value(), pretty: bool, damage: Option<(prop::sample::Index, char)>) {
             let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) };
