@@ -78,8 +78,12 @@ fn the_doctor_says_what_where_why_and_what_to_do() {
     let project = project();
     let outcome = project.tidemill(&["doctor"]);
     assert_eq!(outcome.code, Some(1), "{}{}", outcome.stdout, outcome.stderr);
-    for part in ["template.yaml:13: error: Function: Timeout is 2 s", "  why a request to AWS", "  fix set Timeout: 60"]
-    {
+    for part in [
+        "template.yaml:13: error: Function: Timeout is 2 s",
+        "  why a request to AWS",
+        "  fix set Timeout: 60",
+        "cannot be built",
+    ] {
         assert!(outcome.stdout.contains(part), "no `{part}` in {}", outcome.stdout);
     }
     let json = project.tidemill(&["doctor", "--json"]);

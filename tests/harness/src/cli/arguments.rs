@@ -13,6 +13,7 @@ use crate::findings::listed;
 use crate::near::did_you_mean;
 use crate::replay::{Expect, Options};
 
+use super::bench;
 use super::completions::CompletionsArguments;
 use super::cost::CostArguments;
 use super::doctor::DoctorArguments;
@@ -129,9 +130,9 @@ pub(super) enum Command {
     /// Look at the state of pipelines: shards, what is kept for a key, a commit
     State(Box<StateArguments>),
     /// Measure what a record costs, in an optimised build: events a CPU-second, by phase
-    #[command(disable_help_flag = true)]
+    #[command(after_help = bench::EXAMPLES)]
     Bench {
-        /// What to measure: `cargo tidemill bench --help`
+        /// What to measure; none: all workloads
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
         arguments: Vec<OsString>,
     },

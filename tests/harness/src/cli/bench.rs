@@ -12,6 +12,15 @@ use crate::cargo::Binary;
 use crate::error::Error;
 use crate::progress::Progress;
 
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  cargo tidemill bench                  all workloads, a line each
+  cargo tidemill bench departures       one of w1, w2, w3 (Nexmark) and departures
+  cargo tidemill bench gate             against what was accepted: instructions, allocations, requests, write units
+  cargo tidemill bench -- --help        all that the measuring program can do
+
+It is built with optimisation first, which takes minutes the first time.";
+
 pub(super) async fn run(arguments: Vec<OsString>) -> Result<ExitCode, Error> {
     let terminal = Terminal::new();
     let program = Binary { folder: Path::new("."), name: "tidemill-bench", release: true }.build(&terminal).await?;

@@ -89,11 +89,15 @@ async fn perform(command: Command, template: Option<PathBuf>) -> Result<ExitCode
 
 async fn unless_interrupted(work: impl Future<Output = Result<ExitCode, Error>>) -> Result<ExitCode, Error> {
     let ended = serve::ended()?;
-    tokio::select! {
-        done = work => done,
+    let done = tokio::select! {
+        done = work => Some(done),
         // Dropping the work ends the processes that it started.
-        () = ended => Ok(ExitCode::from(INTERRUPTED)),
-    }
+        () = ended => None,
+    };
+    done.unwrap_or_else(|| {
+        eprintln!("interrupted");
+        Ok(ExitCode::from(INTERRUPTED))
+    })
 }
 
 async fn run(options: Options, arguments: &ReplayArguments) -> Result<ExitCode, Error> {

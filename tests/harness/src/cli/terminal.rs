@@ -15,6 +15,8 @@ use super::style::Style;
 
 /// How often a line is written where there is no terminal.
 const EVERY: Duration = Duration::from_secs(10);
+/// What takes longer than this says for how long.
+const LONG: Duration = Duration::from_secs(2);
 /// How often a screen is drawn anew.
 const FRAME: Duration = Duration::from_millis(100);
 
@@ -50,11 +52,18 @@ impl Terminal {
     }
 }
 
+impl Drop for Terminal {
+    /// Leaves no half of a screen behind where work is broken off.
+    fn drop(&mut self) {
+        self.pause();
+    }
+}
+
 impl Progress for Terminal {
     fn phase(&self, what: &str) {
         if let Some(bar) = &self.bar {
             bar.reset();
-            bar.set_style(ProgressStyle::default_spinner());
+            bar.set_style(spinner(self.style));
             bar.set_message(what.to_owned());
             bar.enable_steady_tick(FRAME);
         }
@@ -95,6 +104,19 @@ impl Progress for Terminal {
             bar.finish_and_clear();
         }
     }
+}
+
+/// What goes on, and for how long if that is long.
+fn spinner(style: Style) -> ProgressStyle {
+    let since = move |state: &ProgressState, out: &mut dyn fmt::Write| {
+        let elapsed = state.elapsed();
+        if elapsed >= LONG {
+            // A screen that cannot be written is not seen.
+            let _ = out.write_str(&style.dim(&format!("{} s", elapsed.as_secs())));
+        }
+    };
+    let spinner = ProgressStyle::with_template("{spinner} {msg} {since}");
+    spinner.unwrap_or_else(|_| ProgressStyle::default_spinner()).with_key("since", since)
 }
 
 /// A bar with the run's figures under it, drawn anew with every tick.

@@ -78,10 +78,19 @@ pub struct Asked {
     pub binary: String,
     /// The program itself, which holds the names that it reads.
     pub program: Vec<u8>,
-    /// What it told, or its last words.
-    pub told: Result<Description, String>,
+    /// What it told, or why it did not.
+    pub told: Result<Description, Silence>,
     /// The scenarios that feed it.
     pub fed: Vec<Fed>,
+}
+
+/// Why a program told nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Silence {
+    /// It cannot be built here.
+    Unbuilt(String),
+    /// It ended otherwise: its last words.
+    Mute(String),
 }
 
 /// A scenario, and what a program says of its records.
@@ -99,9 +108,21 @@ pub async fn ask(template: &Template, progress: &dyn Progress) -> Result<Vec<Ask
     for given in template.given(&mut Findings::default()) {
         let is_pipeline = given.variables.keys().any(|name| name.starts_with("TIDEMILL_"));
         let Some(binary) = given.binary.as_deref().filter(|_| is_pipeline) else { continue };
-        let program = Binary { folder: template.folder(), name: binary, release: false }.build(progress).await?;
-        progress.phase(&format!("asking {binary}"));
-        asked.push(of(template.folder(), &given, binary, &program).await?);
+        asked.push(match (Binary { folder: template.folder(), name: binary, release: false }).build(progress).await {
+            Ok(program) => {
+                progress.phase(&format!("asking {binary}"));
+                of(template.folder(), &given, binary, &program).await?
+            }
+            // What the template alone tells is worth telling all the same.
+            Err(Error::Build { why, .. }) => Asked {
+                id: given.id.clone(),
+                binary: binary.to_owned(),
+                program: Vec::new(),
+                told: Err(Silence::Unbuilt(why)),
+                fed: Vec::new(),
+            },
+            Err(other) => return Err(other),
+        });
     }
     Ok(asked)
 }
@@ -117,6 +138,7 @@ async fn of(folder: &Path, given: &Given, binary: &str, program: &Path) -> Resul
     };
     let fed = scenarios.into_iter().scan(keys, |keys, (scenario, records)| Some(Fed { scenario, keys: keys(records) }));
     let fed = fed.collect();
+    let told = told.map_err(Silence::Mute);
     let bytes = std::fs::read(program).map_err(|source| Error::reading(program, source))?;
     Ok(Asked { id: given.id.clone(), binary: binary.to_owned(), program: bytes, told, fed })
 }

@@ -22,7 +22,7 @@ use crate::findings::Findings;
 use crate::scenario::Scenario;
 use crate::template::{Node, Template};
 
-use ask::Asked;
+use ask::{Asked, Silence};
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -92,7 +92,13 @@ fn compare(subject: &Subject<'_>, asked: &Asked, found: &mut Vec<Diagnosis>) {
             variables::examine(subject, asked, told, found);
             routing::producers(subject, asked, found);
         }
-        Err(why) => found.push(subject.error(
+        Err(Silence::Unbuilt(why)) => found.push(subject.warning(
+            subject.node.line,
+            format!("its program `{}` cannot be built, and is not asked what it reads", asked.binary),
+            why,
+            "mend it, or leave it out of this look: --no-build",
+        )),
+        Err(Silence::Mute(why)) => found.push(subject.error(
             subject.node.line,
             format!("its program `{}` does not tell what its pipeline is", asked.binary),
             why,
