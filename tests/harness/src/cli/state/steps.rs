@@ -88,7 +88,9 @@ impl Confirmation {
                 format!("  aws lambda create-event-source-mapping --function-name {function} \\"),
                 format!("    --event-source-arn {stream} \\"),
                 format!("    {} \\", begin.option()),
-                String::from("    --function-response-types ReportBatchItemFailures --bisect-batch-on-function-error \\"),
+                String::from(
+                    "    --function-response-types ReportBatchItemFailures --bisect-batch-on-function-error \\",
+                ),
                 String::from("    --batch-size 500 --maximum-batching-window-in-seconds 1"),
             ]);
         }
