@@ -2,6 +2,8 @@
 
 #[path = "support/cells.rs"]
 mod cells;
+#[path = "support/draft.rs"]
+mod draft;
 #[path = "support/nowhere.rs"]
 mod nowhere;
 #[path = "support/pass_on.rs"]
@@ -14,9 +16,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cells::{Cells, cell};
+use draft::draft;
 use nowhere::Nowhere;
 use pass_on::pass_on_marks_and_attempts;
-use tidemill_core::{Change, EventTime, HashRange, Position, Progress, SequenceNumber};
+use tidemill_core::{Change, EventTime, HashRange, Position, SequenceNumber};
 use tidemill_journal::{
     Attempt, Beginning, Beside, CaughtUp, Committed, Deadline, Draft, Guard, Incarnation, JournalId, Kind, Listed,
     Mark, MemoryStore, Output, PartId, Put, Ring, Schema, SlotItem, Snapshot, State, Store, StoreError, Sweepable,
@@ -157,16 +160,7 @@ impl Bench {
 
     async fn commit(&self, shard: u32, (view, cells): &mut Holder, kind: Kind, changes: Vec<Change>) -> Committed {
         let (id, number) = (journal(shard), view.number());
-        let draft = Draft {
-            kind,
-            position: position(number + 1),
-            progress: Progress::start(),
-            changes: changes.clone(),
-            outputs: Vec::new(),
-            gap: None,
-            tick: None,
-            may_spill: true,
-        };
+        let draft = Draft { kind, position: position(number + 1), ..draft(changes.clone()) };
         let flushed = flush(&self.store, &Nowhere, &id, view, Deadline::NONE).await.expect("flushed");
         let committed = commit(&self.store, &id, flushed, draft, cells.as_ref(), Deadline::NONE).await;
         let committed = committed.expect("answered");

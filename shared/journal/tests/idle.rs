@@ -1,16 +1,19 @@
 //! Few busy cells beside many that lie idle: their images stay, and every load is exact all the same.
 
+#[path = "support/draft.rs"]
+mod draft;
 #[path = "support/nowhere.rs"]
 mod nowhere;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use draft::draft;
 use nowhere::Nowhere;
 use proptest::prelude::*;
-use tidemill_core::{Change, Corrupt, PartRange, Progress, Reject};
+use tidemill_core::{Change, Corrupt, PartRange, Reject};
 use tidemill_journal::{
-    Beginning, CaughtUp, Committed, Deadline, Draft, Incarnation, JournalId, Kind, MemoryStore, PartId, Ring, Schema,
-    State, View, catch_up, commit, flush, init, load,
+    Beginning, CaughtUp, Committed, Deadline, Incarnation, JournalId, MemoryStore, PartId, Ring, Schema, State, View,
+    catch_up, commit, flush, init, load,
 };
 
 type CellId = (Vec<u8>, Vec<u8>);
@@ -81,16 +84,7 @@ impl Bench {
     }
 
     async fn write(&self, holder: &mut Holder, changes: Vec<Change>) {
-        let draft = Draft {
-            kind: Kind::Data,
-            position: None,
-            progress: Progress::start(),
-            changes: changes.clone(),
-            outputs: Vec::new(),
-            gap: None,
-            tick: None,
-            may_spill: true,
-        };
+        let draft = draft(changes.clone());
         let flushed = flush(&self.store, &Nowhere, &self.journal, &mut holder.view, Deadline::NONE).await;
         let state = holder.state.as_ref();
         let flushed = flushed.expect("flushes");

@@ -1,41 +1,23 @@
 //! Many holders of one journal, acting in any order over a small ring: whatever they do, there is one history.
 
+#[path = "support/cells.rs"]
+mod cells;
+#[path = "support/draft.rs"]
+mod draft;
+
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use bytes::Bytes;
+use cells::Cells;
+use draft::draft;
 use proptest::prelude::*;
-use tidemill_core::{Change, Corrupt, PartRange, Position, Progress, Reject, SequenceNumber};
+use tidemill_core::{Change, PartRange, Position, Progress, SequenceNumber};
 use tidemill_journal::{
     Beginning, CaughtUp, Committed, Deadline, Draft, Error, Format, Guard, Incarnation, JournalId, Kind, MemoryStore,
     Output, PartName, Record, Ring, Schema, Sink, SinkError, SlotItem, State, Store, Upgraded, View, catch_up, commit,
     flush, init, load, still_holds, upgrade,
 };
-
-/// Cells by key; the slot is not used.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Cells(BTreeMap<Vec<u8>, Vec<u8>>);
-
-impl State for Cells {
-    fn restore(&mut self, change: &Change) -> Result<(), Corrupt> {
-        match &change.value {
-            Some(value) => self.0.insert(change.key.clone(), value.clone()),
-            None => self.0.remove(&change.key),
-        };
-        Ok(())
-    }
-
-    fn image(&self, range: &PartRange) -> Result<Vec<Change>, Reject> {
-        let inside = self.0.iter().filter(|(key, _)| range.contains(key));
-        Ok(inside
-            .map(|(key, value)| Change { key: key.clone(), slot: Vec::new(), value: Some(value.clone()) })
-            .collect())
-    }
-
-    fn bytes(&self) -> usize {
-        self.0.iter().map(|(key, value)| key.len() + value.len() + 4).sum()
-    }
-}
 
 /// Remembers everything that arrives; refuses on demand.
 #[derive(Default)]
@@ -175,14 +157,10 @@ impl Bench {
     async fn write(&mut self, holder: &mut Holder, changes: Vec<Change>) -> Result<Committed, Error> {
         let number = holder.view.number() + 1;
         let draft = Draft {
-            kind: Kind::Data,
             position: Some(position(number)),
-            progress: Progress::start(),
-            changes: changes.clone(),
             outputs: vec![output(number, 0), output(number, 1)],
-            gap: None,
-            tick: None,
             may_spill: self.may_spill,
+            ..draft(changes.clone())
         };
         let flushed = flush(&self.store, &self.sink, &self.journal, &mut holder.view, Deadline::NONE).await?;
         let committed =
@@ -602,16 +580,7 @@ fn nothing_follows_the_end_of_input() {
     run(async {
         let mut bench = Bench::new(4);
         let mut holder = bench.open().await.expect("opens");
-        let draft = Draft {
-            kind: Kind::Drain,
-            position: None,
-            progress: Progress::start(),
-            changes: Vec::new(),
-            outputs: Vec::new(),
-            gap: None,
-            tick: None,
-            may_spill: false,
-        };
+        let draft = Draft { kind: Kind::Drain, may_spill: false, ..draft(Vec::new()) };
         let flushed = flush(&bench.store, &bench.sink, &bench.journal, &mut holder.view, Deadline::NONE).await;
         let drained = commit(
             &bench.store,

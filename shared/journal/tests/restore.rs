@@ -3,6 +3,8 @@
 
 #[path = "support/cells.rs"]
 mod cells;
+#[path = "support/draft.rs"]
+mod draft;
 #[path = "support/pass_on.rs"]
 mod pass_on;
 
@@ -11,6 +13,7 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 use cells::{Cells, cell};
+use draft::draft;
 use pass_on::pass_on_marks_and_attempts;
 use proptest::prelude::*;
 use tidemill_core::{EventTime, Position, Progress, SequenceNumber};
@@ -165,16 +168,9 @@ async fn go_on<S: Store>(
     let flushed = flush(store, sink, journal, view, Deadline::NONE).await.expect("flushed");
     let progress = Progress { arrival: Some(EventTime::from_millis(5)), ..flushed.view().progress().clone() };
     let changes = vec![cell(key.as_bytes(), text.as_bytes())];
-    let draft = Draft {
-        kind: Kind::Data,
-        position: Some(position(number)),
-        progress,
-        changes: changes.clone(),
-        outputs: vec![output(&text)],
-        gap: None,
-        tick: None,
-        may_spill: false,
-    };
+    let outputs = vec![output(&text)];
+    let draft =
+        Draft { position: Some(position(number)), progress, outputs, may_spill: false, ..draft(changes.clone()) };
     let committed = commit(store, journal, flushed, draft, cells, Deadline::NONE).await.expect("answered");
     if committed == Committed::Done {
         changes.iter().for_each(|change| cells.restore(change).expect("a cell"));
@@ -238,16 +234,7 @@ async fn the_end_of_a_shard_goes_along() {
         let (mut view, cells) = loaded(&store, &shard).await;
         assert_eq!((view.kind(), view.number()), (kind, 2));
         let flushed = flush(&store, &sink, &shard, &mut view, Deadline::NONE).await.expect("flushed");
-        let draft = Draft {
-            kind: Kind::Data,
-            position: None,
-            progress: Progress::start(),
-            changes: Vec::new(),
-            outputs: Vec::new(),
-            gap: None,
-            tick: None,
-            may_spill: false,
-        };
+        let draft = Draft { may_spill: false, ..draft(Vec::new()) };
         let closed = commit(&store, &shard, flushed, draft, &cells, Deadline::NONE).await;
         assert!(matches!(closed, Err(Error::Closed { .. })), "{closed:?}");
         assert_eq!(sink.0.lock().expect("lock").as_slice(), [output("x")]);

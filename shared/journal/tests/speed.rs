@@ -1,14 +1,21 @@
 //! What commits and loads cost, in CPU time: on a busy machine the clock tells of others. Slow, so run it by hand, optimised:
 //! `cargo test --release -p tidemill-journal --test speed -- --ignored --nocapture --test-threads=1`
 
+#[path = "support/draft.rs"]
+mod draft;
+#[path = "support/nowhere.rs"]
+mod nowhere;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tidemill_core::{Change, Corrupt, PartRange, Progress, Reject, codec, part_hash};
+use draft::draft;
+use nowhere::Nowhere;
+use tidemill_core::{Change, Corrupt, PartRange, Reject, codec, part_hash};
 use tidemill_journal::{
-    Beginning, Committed, Deadline, Draft, Incarnation, JournalId, Kind, MemoryStore, Output, Ring, Schema, Sink,
-    SinkError, State, commit, flush, init, load,
+    Beginning, Committed, Deadline, Draft, Incarnation, JournalId, MemoryStore, Output, Ring, Schema, State, commit,
+    flush, init, load,
 };
 
 /// As a pipeline keeps them: one open window of each key, decoded.
@@ -60,18 +67,6 @@ impl State for Windows {
     }
 }
 
-struct Nowhere;
-
-impl Sink for Nowhere {
-    fn objection(&self, _: &Output) -> Option<String> {
-        None
-    }
-
-    async fn send(&self, _: &[Output], _: Deadline) -> Result<(), SinkError> {
-        Ok(())
-    }
-}
-
 /// Numbers without an order.
 struct Random(u64);
 
@@ -86,17 +81,9 @@ fn journal() -> JournalId {
     JournalId { pipeline: "clicks".to_owned(), stream: "arn:s".to_owned(), shard: "shardId-0".to_owned() }
 }
 
-fn draft(changes: Vec<Change>) -> Draft {
-    Draft {
-        kind: Kind::Data,
-        position: None,
-        progress: Progress::start(),
-        changes,
-        outputs: vec![Output { sink: "s".to_owned(), partition_key: "k".to_owned(), data: Bytes::from_static(b"{}") }],
-        gap: None,
-        tick: None,
-        may_spill: true,
-    }
+fn with_output(changes: Vec<Change>) -> Draft {
+    let output = Output { sink: "s".to_owned(), partition_key: "k".to_owned(), data: Bytes::from_static(b"{}") };
+    Draft { outputs: vec![output], ..draft(changes) }
 }
 
 const A_BATCH: u64 = 500;
@@ -127,7 +114,7 @@ async fn commits_and_load(keys: u64) {
         let mut number = |index| if batch < filling { (batch * A_BATCH + index) % keys } else { random.below(keys) };
         let changes: Vec<Change> =
             (0..A_BATCH).map(|index| cell(&key(number(index)), (batch as i64, index as i64, 7))).collect();
-        let draft = draft(changes.clone());
+        let draft = with_output(changes.clone());
         let started = cpu();
         let flushed = flush(&store, &Nowhere, &journal, &mut view, Deadline::NONE).await.expect("flushes");
         let committed = commit(&store, &journal, flushed, draft, state.as_ref(), Deadline::NONE).await;

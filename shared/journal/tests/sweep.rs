@@ -1,5 +1,9 @@
 //! Sweeping orphans while holders lose puts, meet conflicts and are slow: nothing that is needed goes, all else does.
 
+#[path = "support/cells.rs"]
+mod cells;
+#[path = "support/draft.rs"]
+mod draft;
 #[path = "support/nowhere.rs"]
 mod nowhere;
 #[path = "support/pass_on.rs"]
@@ -11,37 +15,17 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
+use cells::Cells;
+use draft::draft;
 use nowhere::Nowhere;
 use pass_on::pass_on_marks_and_attempts;
 use proptest::prelude::*;
-use tidemill_core::{Change, Corrupt, EventTime, PartRange, Progress, Reject};
+use tidemill_core::{Change, EventTime};
 use tidemill_journal::{
-    Attempt, Beginning, Beside, CaughtUp, Committed, Deadline, Draft, Guard, Incarnation, JournalId, Kind,
-    LONGEST_LIFE, Listed, Mark, MemoryStore, PartId, Put, Ring, Schema, SlotItem, State, Store, StoreError, Sweepable,
-    Swept, View, catch_up, commit, flush, init, load, sweep,
+    Attempt, Beginning, Beside, CaughtUp, Committed, Deadline, Guard, Incarnation, JournalId, LONGEST_LIFE, Listed,
+    Mark, MemoryStore, PartId, Put, Ring, Schema, SlotItem, State, Store, StoreError, Sweepable, Swept, View, catch_up,
+    commit, flush, init, load, sweep,
 };
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Cells(BTreeMap<Vec<u8>, Vec<u8>>);
-
-impl State for Cells {
-    fn restore(&mut self, change: &Change) -> Result<(), Corrupt> {
-        match &change.value {
-            Some(value) => self.0.insert(change.key.clone(), value.clone()),
-            None => self.0.remove(&change.key),
-        };
-        Ok(())
-    }
-
-    fn image(&self, range: &PartRange) -> Result<Vec<Change>, Reject> {
-        let inside = self.0.iter().filter(|(key, _)| range.contains(key));
-        Ok(inside.map(|(key, value)| cell(key[0], Some(value.clone()))).collect())
-    }
-
-    fn bytes(&self) -> usize {
-        self.0.iter().map(|(key, value)| key.len() + value.len() + 4).sum()
-    }
-}
 
 fn cell(key: u8, value: Option<Vec<u8>>) -> Change {
     Change { key: vec![key], slot: Vec::new(), value }
@@ -188,16 +172,7 @@ impl Bench {
 
     async fn write(&self, holder: &mut Holder, change: Change, fate: Fate) {
         self.store.inner.set_time(self.stamps.then(|| self.now()));
-        let draft = Draft {
-            kind: Kind::Data,
-            position: None,
-            progress: Progress::start(),
-            changes: vec![change.clone()],
-            outputs: Vec::new(),
-            gap: None,
-            tick: None,
-            may_spill: true,
-        };
+        let draft = draft(vec![change.clone()]);
         let flushed = flush(&self.store, &Nowhere, &self.journal, &mut holder.view, Deadline::NONE).await;
         *self.store.fate.lock().expect("lock") = fate;
         let state = holder.state.as_ref();
